@@ -1,0 +1,97 @@
+# Everything the repository can do. It needs make, Python 3.11 or newer, and a package index for pip;
+# each target does its own set-up once, and again when the locks change.
+#
+#   make test PYTHON=python3.12     another Python (after `make clean`)
+#   make test ARGS="-k refuse"      more arguments for the program that the target runs
+
+PYTHON ?= python3
+VENV   ?= .venv
+ARGS   ?=
+
+BIN       := $(VENV)/bin
+INSTALLED := $(VENV)/installed
+CHECKS    := lint types contracts current test
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_NO_INPUT := 1
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help setup demo serve $(CHECKS) check format schemas golden lock clean
+
+help: ## Print this table of contents
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+# --- Use it ---
+
+setup: $(INSTALLED) ## Install what is locked into .venv (the other targets do this themselves)
+	@echo "$(VENV) is ready: $(BIN)/metakaito --help"
+
+demo: $(INSTALLED) ## Play a Workspace from creation to ready on your terminal, without a cluster
+	@$(BIN)/metakaito demo $(ARGS)
+
+serve: $(INSTALLED) ## Serve the hooks over HTTP, as they run beside Metacontroller
+	@$(BIN)/metakaito serve $(ARGS)
+
+# --- Check it ---
+
+check: $(CHECKS) ## Run all that must pass before a change is merged: the next five
+
+lint: $(INSTALLED) ## Check style and format with ruff
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(INSTALLED) ## Check types with mypy
+	$(BIN)/mypy
+
+contracts: $(INSTALLED) ## Check that imports run one way, and that composite/ is pure
+	$(BIN)/lint-imports
+
+current: $(INSTALLED) ## Check that the generated files are what the code would write
+	$(BIN)/python -m schemas --check
+	$(BIN)/python -m hooks.pages --check
+
+test: $(INSTALLED) ## Run the tests
+	$(BIN)/python -m pytest -q $(ARGS)
+
+# --- Change it ---
+
+format: $(INSTALLED) ## Rewrite the code in its one format, and repair what ruff can
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+schemas: $(INSTALLED) ## Write every generated file: CRD, schemas, reference pages
+	$(BIN)/python -m schemas
+	$(BIN)/python -m hooks.pages
+
+golden: $(INSTALLED) ## Write the golden responses anew; review the difference
+	$(BIN)/python -m pytest -q tests/golden --update-golden $(ARGS)
+
+# Locked with the oldest Python we support: what newer ones need is a subset of it.
+COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet \
+	--generate-hashes --allow-unsafe --strip-extras --annotation-style line \
+	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links $(ARGS)
+
+lock: $(INSTALLED) ## Write requirements/*.txt for pyproject.toml (ARGS=--upgrade: newest versions)
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
+		|| { echo "make lock needs Python 3.11: make clean lock PYTHON=python3.11" >&2; exit 1; }
+	$(COMPILE) --output-file requirements/runtime.txt pyproject.toml
+	$(COMPILE) --extra dev --constraint requirements/runtime.txt \
+		--output-file requirements/dev.txt pyproject.toml
+
+clean: ## Remove the virtual environment and all caches
+	rm -rf $(VENV) .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- Set it up ---
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo \
+		"metakaito needs Python 3.11 or newer, and $(PYTHON) is not: make setup PYTHON=python3.12" >&2; \
+		exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+
+$(INSTALLED): requirements/dev.txt pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --require-hashes --requirement requirements/dev.txt
+	$(BIN)/python -m pip install --no-deps --no-build-isolation --editable .
+	@touch $@

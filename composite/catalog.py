@@ -1,0 +1,139 @@
+"""What a preset says about a model and an instance type about its GPUs, as values."""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from composite.models import Value
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=63)]
+Quantity = Annotated[str, StringConstraints(pattern=r"^[0-9]+([KMGT]i?)?$")]
+
+# ``--key=value`` each; an empty value gives ``--key``. Written in the order of the keys.
+Flags = Annotated[
+    dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_-]*$")], str],
+    Field(description="Command line flags; an empty value gives a flag without one."),
+]
+
+
+class AccessMode(StrEnum):
+    """Who can pull the image of a preset."""
+
+    PUBLIC = "public"
+    PRIVATE = "private"
+
+
+class GpuNeed(Value):
+    """What a job needs of the GPUs of all its nodes together."""
+
+    count: int = Field(ge=1, description="GPUs, over all nodes.")
+    totalMemoryGi: int = Field(ge=0, description="GiB of GPU memory, over all GPUs of all nodes.")
+    perGpuMemoryGi: int = Field(ge=0, description="GiB on each GPU; 0: any GPU will do.")
+
+
+class Command(Value):
+    """
+    How the model server is started.
+
+    ``launcher`` ``launcherFlags`` ``rendezvousFlags`` ``script`` ``modelFlags``, in this order.
+    """
+
+    launcher: str = Field(min_length=1, description="Program and what goes before its flags.")
+    launcherFlags: Flags
+    rendezvousFlags: Flags = Field(default_factory=dict)
+    script: str = Field(default="inference_api.py", min_length=1)
+    modelFlags: Flags
+
+
+class Tuning(Value):
+    """What fine-tuning a model needs."""
+
+    image: str = Field(description="Repository and tag below the image registry.")
+    disk: Quantity = Field(description="Disk of the node.")
+    gpu: GpuNeed
+    qloraPerGpuMemoryGi: int | None = Field(default=None, description="GiB on each GPU for QLoRA.")
+    launcher: str = Field(min_length=1)
+    launcherFlags: Flags
+    readinessTimeoutSeconds: int = Field(gt=0)
+
+
+class Preset(Value):
+    """A model we know how to serve; one file in ``presets/models``."""
+
+    name: Name
+    family: str = Field(min_length=1, description="Models that are served alike.")
+    source: str = Field(min_length=1, description="Where every number in this file was read.")
+    dated: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$", description="When they were read.")
+    model: str | None = Field(default=None, description="The model's own page, at its revision.")
+    accessMode: AccessMode = Field(
+        description="public: image is below the image registry; private: the user brings it."
+    )
+    image: str | None = Field(default=None, description="Repository and tag below the registry.")
+    disk: Quantity = Field(description="Disk of a node, as the provisioner is asked for it.")
+    gpu: GpuNeed
+    command: Command
+    readinessTimeoutSeconds: int = Field(gt=0, description="How long a start may take.")
+    worldSize: int | None = Field(
+        default=None, ge=1, description="Processes over all nodes; set: the model is distributed."
+    )
+    tuning: Tuning | None = Field(default=None, description="Absent: cannot be fine-tuned.")
+
+
+class InstanceType(Value):
+    """A kind of node; one row in ``presets/instance_types``."""
+
+    name: str = Field(min_length=1)
+    gpuCount: int = Field(gt=0, description="GPUs of one node.")
+    gpuMemoryGi: int = Field(gt=0, description="GiB of all the GPUs of one node together.")
+    gpuModel: str | None = Field(default=None, description="Absent: not published in the source.")
+    gpuResource: Literal["nvidia.com/gpu", "amd.com/gpu", "aws.amazon.com/neuron"] = Field(
+        default="nvidia.com/gpu", description="The extended resource its device plugin shows."
+    )
+    source: str = Field(min_length=1, description="Where the row was read.")
+    note: str | None = Field(default=None, description="Why this number, where sources disagree.")
+
+    @property
+    def per_gpu_memory_gi(self) -> int:
+        """GiB of one GPU, rounded down."""
+        return self.gpuMemoryGi // self.gpuCount
+
+
+class Cloud(StrEnum):
+    """Whose instance types and node classes."""
+
+    AZURE = "azure"
+    AWS = "aws"
+
+
+class Provisioner(StrEnum):
+    """What makes nodes; decided once per cluster, by which API exists there."""
+
+    MACHINE = "machine"
+    NODECLAIM = "nodeclaim"
+    NONE = "none"
+
+
+class NodeClass(Value):
+    """What a NodeClaim's ``nodeClassRef`` points at; each provisioner serves only its own kind."""
+
+    group: str
+    kind: str
+    name: str = "default"
+
+
+class Provisioning(Value):
+    """How this installation gets its nodes and images."""
+
+    provisioner: Provisioner = Provisioner.MACHINE
+    cloud: Cloud = Cloud.AZURE
+    node_class: NodeClass = NodeClass(group="karpenter.azure.com", kind="AKSNodeClass")
+    image_registry: str = "mcr.microsoft.com/aks/kaito"
+
+
+class Catalog(Value):
+    """Everything in ``presets/``, looked up by name, and what it is used for here."""
+
+    presets: dict[str, Preset] = Field(repr=False)
+    instance_types: dict[str, InstanceType] = Field(repr=False)
+    provisioning: Provisioning = Provisioning()

@@ -1,0 +1,201 @@
+"""The embedded cluster: everybody who acts in it, one clock, and what has happened so far."""
+
+import re
+from collections.abc import Mapping
+
+from composite.catalog import Provisioner as ProvisionerKind
+from composite.models import JsonObject
+from composite.simulate import objects
+from composite.simulate.children import placed_children
+from composite.simulate.clock import Actor, Agenda, Clock
+from composite.simulate.controllers import LISTING_ORDER, controllers
+from composite.simulate.errors import NotFoundError
+from composite.simulate.hooks import Exchange, Hooks
+from composite.simulate.janitor import GarbageCollector, NamespaceController, PodGarbageCollector
+from composite.simulate.kubelet import Kubelet
+from composite.simulate.metacontroller import Metacontroller
+from composite.simulate.objects import Ref
+from composite.simulate.provisioner import DevicePlugin, Provisioner
+from composite.simulate.scenario import Promise, Scenario
+from composite.simulate.scheduler import Scheduler
+from composite.simulate.store import MemoryStore
+from composite.simulate.timeline import Entry, entry
+from composite.simulate.user import User, apply_object
+from composite.simulate.workloads import DeploymentController, StatefulSetController
+from composite.simulate.world import ONE_GPU, Gpus, World
+
+PLAIN = Scenario(name="all-goes-well", description="Nothing goes wrong.", promise=Promise())
+
+# So often in a row nothing new may come of going round in circles before that counts as settled.
+REPETITIONS = 8
+# What differs from one round to the next without making a difference.
+PASSING_FIELDS = frozenset({"resourceVersion", "restartCount"})
+PASSING_ENDINGS = ("Time", "Timestamp", "startedAt", "finishedAt")
+
+
+class Cluster:
+    """
+    An API server in memory, Metacontroller with our controllers, and the rest of a cluster.
+
+    Apply, patch and delete as a user would, then ``run``: it plays until nothing changes any more.
+
+    Args:
+        hooks: Who answers Metacontroller. In-process hooks that need the time share ``clock``.
+        scenario: How long things take, what goes wrong, what the user does.
+        clock: The virtual clock; by default one that starts at 2026-01-01T00:00:00Z.
+        provisioner: What nodes are made with.
+        gpus: What a Node of an instance type shows.
+        other_gpus: What a Node of any other type shows.
+
+    """
+
+    def __init__(
+        self,
+        hooks: Hooks,
+        scenario: Scenario = PLAIN,
+        *,
+        clock: Clock | None = None,
+        provisioner: ProvisionerKind = ProvisionerKind.MACHINE,
+        gpus: Mapping[str, Gpus] | None = None,
+        other_gpus: Gpus = ONE_GPU,
+    ) -> None:
+        self.clock = clock or Clock()
+        self.store = MemoryStore(self.clock)
+        self.timeline: list[Entry] = []
+        self._agenda = Agenda(self.clock)
+        self._world = World(self.store, self._agenda, scenario, gpus or {}, other_gpus)
+        self._seen = 0
+        self._metacontroller = Metacontroller(
+            controllers(provisioner), self.store, hooks, self._agenda, self._report
+        )
+        self.user = User(self._world)
+        self._actors: tuple[Actor, ...] = (
+            self._metacontroller,
+            self.user,
+            Provisioner(self._world),
+            DevicePlugin(self._world),
+            DeploymentController(self._world),
+            StatefulSetController(self._world),
+            Scheduler(self._world),
+            Kubelet(self._world),
+            GarbageCollector(self._world),
+            NamespaceController(self._world),
+            PodGarbageCollector(self._world),
+        )
+
+    @property
+    def requests(self) -> list[Exchange]:
+        """Every question to the hooks with its answer, from the beginning."""
+        return self._metacontroller.exchanges
+
+    def apply(self, obj: JsonObject) -> JsonObject:
+        """Create an object or replace what is there; a missing Namespace is created too."""
+        self.store.manager = self.user.name
+        return apply_object(self._world, obj)
+
+    def patch(self, ref: Ref, patch: JsonObject) -> JsonObject:
+        """Change an object by a JSON merge patch."""
+        self.store.manager = self.user.name
+        found = self.store.get(ref)
+        if found is None:
+            raise NotFoundError(f"{ref} not found")
+        return self.store.update(objects.merge_patch(found, patch))
+
+    def delete(self, ref: Ref) -> None:
+        """Delete an object."""
+        self.store.manager = self.user.name
+        self.store.delete(ref)
+
+    def resync(self) -> None:
+        """Have every parent synced again, as when Metacontroller restarts."""
+        for key in self._metacontroller.resync():
+            self._agenda.add(self._metacontroller, key)
+
+    def run(self, until: float | None = None) -> bool:
+        """
+        Play until nothing changes any more, or until a time; tell whether it has settled.
+
+        Timers that only go round in circles (back-offs, resyncs) do not keep it from settling once
+        they have brought nothing new several times in a row.
+
+        Raises:
+            HotLoop: Something is done over and over without any time passing.
+            MetacontrollerCrash: A hook's answer would end the Metacontroller process.
+
+        """
+        limit = self._world.scenario.timeLimit if until is None else until
+        self.user.start()
+        pictures: set[str] = set()
+        repetitions = 0
+        while True:
+            self._drain()
+            due = self._agenda.next_due
+            if due is None:
+                return True
+            if self._agenda.only_cyclic:
+                picture = self._picture()
+                repetitions = repetitions + 1 if picture in pictures else 0
+                pictures.add(picture)
+                if repetitions >= REPETITIONS:
+                    return True
+            if due > limit:
+                self._agenda.advance(limit)
+                return False
+            self._agenda.advance(due)
+
+    def desired(self) -> list[JsonObject]:
+        """
+        Return the children that the hooks want now, with their namespaces.
+
+        Of all parents that live: first the Machines or NodeClaims, then the Services, the
+        workloads, and the rest.
+        """
+        found = [
+            (LISTING_ORDER.index(ref.kind) if ref.kind in LISTING_ORDER else 99, ref, child)
+            for key, answer in self._metacontroller.answers.items()
+            if (parent := self.store.get(key.parent)) and not objects.is_terminating(parent)
+            for ref, child in placed_children(parent, answer)
+        ]
+        return [child for _, _, child in sorted(found, key=lambda item: item[:2])]
+
+    def _drain(self) -> None:
+        """Let everybody see what changed and act on it, until nobody has anything to do now."""
+        while True:
+            self._deliver()
+            work = self._agenda.take()
+            if work is None:
+                return
+            actor, key = work
+            self.store.manager = actor.name
+            if actor is not self._metacontroller:  # its delaying queue forgets nothing
+                self._agenda.forget(actor, key)
+            actor.act(key)
+
+    def _deliver(self) -> None:
+        for change in self.store.changes(self._seen):
+            self._seen = change.number
+            self.timeline.append(entry(change, self.clock))
+            for actor in self._actors:
+                for key in actor.notice(change):
+                    self._agenda.add(actor, key)
+
+    def _report(self, about: Ref, failure: str) -> None:
+        self.timeline.append(
+            Entry(self.clock.seconds, self._metacontroller.name, "failed", str(about), (failure,))
+        )
+
+    def _picture(self) -> str:
+        """Return what the cluster looks like, apart from what always differs."""
+        return objects.canonical_json([_lasting(obj) for obj in self.store.everything()])
+
+
+def _lasting(value: object, key: str = "") -> object:
+    if isinstance(value, dict):
+        return {
+            name: _lasting(item, name)
+            for name, item in value.items()
+            if name not in PASSING_FIELDS and not name.endswith(PASSING_ENDINGS)
+        }
+    if isinstance(value, str) and key == "message":
+        return re.sub(r"\d+", "#", value)  # "the 7th restart"
+    return [_lasting(item) for item in value] if isinstance(value, list) else value

@@ -1,0 +1,135 @@
+"""What Metacontroller is told: which parents, which children, which hooks."""
+
+from enum import Enum
+from typing import Literal
+
+from composite import catalog, names
+from composite.models import JsonObject, Value
+from composite.simulate import objects
+from composite.simulate.objects import Kind
+
+GROUP = "metacontroller.k8s.io"
+
+
+class Style(str, Enum):  # noqa: UP042  (as in composite.catalog)
+    """The two kinds of controller Metacontroller has."""
+
+    COMPOSITE = "CompositeController"
+    DECORATOR = "DecoratorController"
+
+
+class ChildRule(Value):
+    """A kind of child, and what happens when the one observed is not the one wanted."""
+
+    kind: Kind
+    method: Literal["InPlace", "OnDelete", "Recreate"]
+
+
+class Controller(Value):
+    """One CompositeController or DecoratorController with hooks of version v2."""
+
+    name: str
+    style: Style
+    parent: Kind
+    children: tuple[ChildRule, ...]
+    sync_path: str
+    customize_path: str | None = None
+    ignore_status_changes: bool = True
+
+    @property
+    def child_kinds(self) -> tuple[str, ...]:
+        """The declared kinds in the order in which Metacontroller manages them."""
+        rules = sorted(self.children, key=lambda rule: rule.kind.sort_key)
+        return tuple(rule.kind.key for rule in rules)
+
+    def method(self, kind: str) -> str:
+        """Return how children of a kind are updated; not at all unless declared."""
+        methods = {rule.kind.key: rule.method for rule in self.children}
+        return methods.get(kind, "OnDelete")
+
+    def to_json(self) -> JsonObject:
+        """Return the object that a hook finds in the request under ``controller``."""
+        children = [
+            {
+                "apiVersion": rule.kind.api_version,
+                "resource": rule.kind.plural,
+                "updateStrategy": {"method": rule.method},
+            }
+            for rule in self.children
+        ]
+        parent = {
+            "apiVersion": self.parent.api_version,
+            "resource": self.parent.plural,
+            "ignoreStatusChanges": self.ignore_status_changes,
+        }
+        paths = {"sync": self.sync_path, "customize": self.customize_path}
+        hooks = {
+            name: {"version": "v2", "webhook": {"path": path}}
+            for name, path in paths.items()
+            if path is not None
+        }
+        spec = (
+            {"generateSelector": True, "parentResource": parent, "childResources": children}
+            if self.style is Style.COMPOSITE
+            else {"resources": [parent], "attachments": children}
+        )
+        return {
+            "apiVersion": f"{GROUP}/v1alpha1",
+            "kind": self.style.value,
+            "metadata": {
+                "name": self.name,
+                "uid": objects.derived_uid(self.style.value, self.name),
+                "generation": 1,
+            },
+            "spec": {**spec, "hooks": hooks},
+        }
+
+
+CLAIMS = {
+    catalog.Provisioner.MACHINE: objects.MACHINE,
+    catalog.Provisioner.NODECLAIM: objects.NODECLAIM,
+}
+
+
+def controllers(
+    provisioner: catalog.Provisioner = catalog.Provisioner.MACHINE,
+) -> tuple[Controller, ...]:
+    """Return the controllers of an installation; one that makes no nodes has no second one."""
+    workspaces = Controller(
+        name="metakaito-workspaces",
+        style=Style.COMPOSITE,
+        parent=objects.WORKSPACE,
+        children=tuple(
+            ChildRule(kind=kind, method="InPlace")
+            for kind in (
+                objects.DEPLOYMENT,
+                objects.STATEFULSET,
+                objects.SERVICE,
+                objects.CONTROLLER_REVISION,
+            )
+        ),
+        sync_path="/workspaces/sync",
+        customize_path="/workspaces/customize",
+    )
+    claim = CLAIMS.get(provisioner)
+    if claim is None:
+        return (workspaces,)
+    machines = Controller(
+        name="metakaito-machines",
+        style=Style.DECORATOR,
+        parent=objects.NAMESPACE,
+        children=(ChildRule(kind=claim, method="OnDelete"),),
+        sync_path="/machines/sync",
+        customize_path="/machines/customize",
+    )
+    return workspaces, machines
+
+
+# Claims first, then what serves, then what runs: the order in which ``desired`` lists children.
+LISTING_ORDER = (
+    names.MACHINES,
+    names.NODECLAIMS,
+    names.SERVICES,
+    names.DEPLOYMENTS,
+    names.STATEFULSETS,
+)

@@ -1,0 +1,74 @@
+"""Whether a play ended as its scenario promises, and if not, why not."""
+
+from collections.abc import Iterable, Iterator
+
+from composite import names
+from composite.models import JsonObject
+from composite.simulate import objects
+from composite.simulate.provisioner import CLAIMS, is_provisioned
+from composite.simulate.scenario import Promise
+from composite.simulate.timeline import condition_text
+
+# What must not be left of a Workspace that is gone.
+TRACES = (
+    names.WORKSPACES,
+    names.DEPLOYMENTS,
+    names.STATEFULSETS,
+    names.SERVICES,
+    names.REVISIONS,
+    names.PODS,
+    *CLAIMS,
+)
+
+
+def broken(promise: Promise, final: Iterable[JsonObject]) -> Iterator[str]:
+    """Return a sentence for everything that is not as promised."""
+    everything = list(final)
+    workspaces = _of(everything, names.WORKSPACES)
+    if promise.gone:
+        yield from _left(everything)
+    elif not workspaces:
+        yield "there is no Workspace any more"
+    for workspace in workspaces:
+        yield from _unlike(promise, workspace)
+    machines = sum(len(_of(everything, kind)) for kind in CLAIMS)
+    nodes = len(_of(everything, names.NODES))
+    for name, wanted, count in (
+        ("Machines", promise.machines, machines),
+        ("Nodes", promise.nodes, nodes),
+    ):
+        if wanted is not None and count != wanted:
+            yield f"{name}: {count}, promised {wanted}"
+
+
+def _of(everything: list[JsonObject], kind: str) -> list[JsonObject]:
+    return [obj for obj in everything if objects.kind_key(obj) == kind]
+
+
+def _left(everything: list[JsonObject]) -> Iterator[str]:
+    for obj in everything:
+        kind = objects.kind_key(obj)
+        if kind in TRACES or (kind == names.NODES and is_provisioned(obj)):
+            yield f"{objects.ref_of(obj)} is still there"
+
+
+def _unlike(promise: Promise, workspace: JsonObject) -> Iterator[str]:
+    about = objects.ref_of(workspace)
+    for kind, status in promise.conditions.items():
+        found = objects.condition_of(workspace, kind)
+        if found is None:
+            yield f"{about}: no condition {kind}, promised {status}"
+        elif found["status"] != status:
+            yield f"{about}: {condition_text(found)}; promised {kind}={status}"
+    for kind, text in promise.contains.items():
+        message = (objects.condition_of(workspace, kind) or {}).get("message", "")
+        if text not in message:
+            yield f"{about}: the message of {kind} is {message!r}, promised was {text!r} in it"
+    if promise.attempts is not None:
+        attempts = [
+            machine.get("attempt", 0) + 1
+            for machine in objects.status_of(workspace).get("machines") or ()
+            if machine.get("index") == 0
+        ]
+        if max(attempts, default=0) < promise.attempts:
+            yield f"{about}: attempts {max(attempts, default=0)}, promised {promise.attempts}"

@@ -1,0 +1,317 @@
+"""Step 3: spell the plan out as Kubernetes objects. No decisions here, only shapes."""
+
+from composite import desired, names
+from composite.models import JsonObject
+from composite.quantity import canonical_quantity
+from composite.workspace.plan import TOLERATIONS, Plan
+from composite.workspace.revisions import PlannedRevision
+from composite.workspace.server import PlannedAdapter, Server, headless_name
+
+HEALTH = desired.HTTPGetAction(path="/healthz", port=names.PORT)
+# Loading the weights takes minutes; a server that was restarted for being slow never gets there.
+ALIVE = desired.Probe(httpGet=HEALTH, initialDelaySeconds=600, periodSeconds=10)
+READY = desired.Probe(httpGet=HEALTH, initialDelaySeconds=30, periodSeconds=10)
+
+SHARED_MEMORY = "dshm"
+ADAPTERS = "adapter-volume"
+
+# Each node holds one replica: stop the old pod first, there is no GPU left to start the new one.
+ONE_BY_ONE = desired.DeploymentStrategy(
+    rollingUpdate=desired.RollingUpdateDeployment(maxSurge=0, maxUnavailable=1)
+)
+
+
+def build_children(plan: Plan) -> list[desired.Object]:
+    """Return every child that should exist, in the order a reader would create them."""
+    return [*revisions(plan), *services(plan), *workloads(plan)]
+
+
+def revisions(plan: Plan) -> list[desired.Object]:
+    """Return the history of what was accepted."""
+    return [controller_revision(plan, revision) for revision in plan.revisions]
+
+
+def controller_revision(plan: Plan, revision: PlannedRevision) -> desired.ControllerRevision:
+    """Return one member of the history."""
+    return desired.ControllerRevision(
+        metadata=desired.ObjectMeta(
+            name=revision.name,
+            namespace=plan.namespace,
+            labels={names.LABEL_REVISION_OF: plan.name},
+            annotations={names.ANNOTATION_HASH: revision.hash},
+        ),
+        revision=revision.number,
+        data=revision.data,
+    )
+
+
+def services(plan: Plan) -> list[desired.Object]:
+    """Return the addresses of a preset's server; a template brings its own, if it has any."""
+    if plan.server is None:
+        return []
+    return [service(plan), *([headless_service(plan)] if plan.distributed else [])]
+
+
+def service(plan: Plan) -> desired.Service:
+    """Return the stable address of the model; of a distributed one only the first pod answers."""
+    first_pod = {names.LABEL_POD_NAME: f"{plan.name}-0"} if plan.distributed else {}
+    return desired.Service(
+        metadata=desired.ObjectMeta(name=plan.name, namespace=plan.namespace),
+        spec=desired.ServiceSpec(
+            type="LoadBalancer" if plan.load_balanced else "ClusterIP",
+            selector={**pod_labels(plan), **first_pod},
+            ports=[
+                desired.ServicePort(name="http", port=names.SERVICE_PORT, targetPort=names.PORT),
+                torch_port("torch"),
+            ],
+            publishNotReadyAddresses=True,
+        ),
+    )
+
+
+def headless_service(plan: Plan) -> desired.Service:
+    """Return the Service that gives each pod a name, for the processes to find each other."""
+    return desired.Service(
+        metadata=desired.ObjectMeta(name=headless_name(plan.name), namespace=plan.namespace),
+        spec=desired.ServiceSpec(
+            clusterIP="None",
+            selector=pod_labels(plan),
+            ports=[torch_port("torchrun")],
+            publishNotReadyAddresses=True,
+        ),
+    )
+
+
+def torch_port(name: str) -> desired.ServicePort:
+    """Return the port over which the processes of a distributed model talk."""
+    return desired.ServicePort(name=name, port=names.TORCH_PORT, targetPort=names.TORCH_PORT)
+
+
+def workloads(plan: Plan) -> list[desired.Object]:
+    """Return what runs, once it may."""
+    if not plan.workload:
+        return []
+    return [
+        stateful_set(plan, plan.server) if plan.server and plan.distributed else deployment(plan)
+    ]
+
+
+def deployment(plan: Plan) -> desired.Deployment:
+    """Return the workload of an ordinary preset or of a template."""
+    server = plan.server
+    return desired.Deployment(
+        metadata=workload_meta(plan),
+        spec=desired.DeploymentSpec(
+            replicas=plan.replicas,
+            selector=desired.LabelSelector(matchLabels=pod_labels(plan)),
+            strategy=ONE_BY_ONE if server is not None else None,
+            progressDeadlineSeconds=server.deadline_seconds if server is not None else None,
+            template=user_pod(plan) if server is None else server_pod(plan, server),
+        ),
+    )
+
+
+def stateful_set(plan: Plan, server: Server) -> desired.StatefulSet:
+    """Return the workload of a distributed preset: its processes know each other by name."""
+    return desired.StatefulSet(
+        metadata=workload_meta(plan),
+        spec=desired.StatefulSetSpec(
+            replicas=plan.replicas,
+            serviceName=headless_name(plan.name),
+            selector=desired.LabelSelector(matchLabels=pod_labels(plan)),
+            template=server_pod(plan, server),
+        ),
+    )
+
+
+def workload_meta(plan: Plan) -> desired.ObjectMeta:
+    """Return the identity of the workload and which revision it runs."""
+    return desired.ObjectMeta(
+        name=plan.name,
+        namespace=plan.namespace,
+        annotations={names.ANNOTATION_REVISION: str(plan.revision.number)},
+    )
+
+
+def pod_labels(plan: Plan) -> dict[str, str]:
+    """Return what the pods are found by."""
+    return {names.LABEL_WORKSPACE: plan.name}
+
+
+def server_pod(plan: Plan, server: Server) -> desired.PodTemplateSpec:
+    """Return a pod that serves a preset."""
+    mounts = volume_mounts(server)
+    return desired.PodTemplateSpec(
+        metadata=desired.ObjectMeta(labels=pod_labels(plan)),
+        spec=desired.PodSpec(
+            initContainers=[adapter_copy(a, mounts) for a in server.adapters] or None,
+            containers=[server_container(plan, server, mounts)],
+            imagePullSecrets=[
+                desired.LocalObjectReference(name=name) for name in server.pull_secrets
+            ]
+            or None,
+            affinity=desired.Affinity(
+                nodeAffinity=desired.NodeAffinity(
+                    requiredDuringSchedulingIgnoredDuringExecution=desired.NodeSelector(
+                        nodeSelectorTerms=node_terms(plan)
+                    )
+                ),
+                podAntiAffinity=one_pod_per_node(plan) if plan.replicas > 1 else None,
+            ),
+            tolerations=[desired.Toleration.model_validate(t) for t in TOLERATIONS],
+            volumes=volumes(server) or None,
+        ),
+    )
+
+
+def server_container(
+    plan: Plan, server: Server, mounts: list[desired.VolumeMount]
+) -> desired.Container:
+    """Return the container that runs the model server."""
+    gpus = {names.GPU: str(server.gpus)}
+    return desired.Container(
+        name=plan.name,
+        image=server.image,
+        command=["/bin/sh", "-c", server.command],
+        ports=[desired.ContainerPort(containerPort=names.PORT)],
+        env=[desired.EnvVar(name=a.key, value=a.strength) for a in server.adapters] or None,
+        resources=desired.ResourceRequirements(requests=gpus, limits=gpus),
+        volumeMounts=mounts or None,
+        livenessProbe=ALIVE,
+        readinessProbe=READY,
+    )
+
+
+def adapter_copy(adapter: PlannedAdapter, mounts: list[desired.VolumeMount]) -> desired.Container:
+    """Return the init container that copies an adapter out of its image."""
+    directory = f"{names.ADAPTER_PATH}/{adapter.key}"
+    return desired.Container(
+        name=adapter.name,
+        image=adapter.image,
+        imagePullPolicy="Always",
+        command=["/bin/sh", "-c", f"mkdir -p {directory} && cp -r /data/* {directory}"],
+        volumeMounts=mounts,
+    )
+
+
+def volumes(server: Server) -> list[desired.Volume]:
+    """Return the volumes of a pod: shared memory between nodes' processes, room for adapters."""
+    memory = desired.EmptyDirVolumeSource(medium="Memory")
+    room = desired.EmptyDirVolumeSource()
+    return [
+        *([desired.Volume(name=SHARED_MEMORY, emptyDir=memory)] if server.shared_memory else []),
+        *([desired.Volume(name=ADAPTERS, emptyDir=room)] if server.adapters else []),
+    ]
+
+
+def volume_mounts(server: Server) -> list[desired.VolumeMount]:
+    """Return where each volume appears, in every container alike."""
+    paths = {SHARED_MEMORY: names.SHARED_MEMORY_PATH, ADAPTERS: names.ADAPTER_PATH}
+    return [
+        desired.VolumeMount(name=volume.name, mountPath=paths[volume.name])
+        for volume in volumes(server)
+    ]
+
+
+def node_terms(plan: Plan) -> list[desired.NodeSelectorTerm]:
+    """Return where pods may run: on this Workspace's nodes, and on those that are nobody's."""
+    wanted = [one_of(key, value) for key, value in sorted(plan.labels.items())]
+    own = [
+        one_of(names.LABEL_WORKSPACE, plan.name),
+        one_of(names.LABEL_WORKSPACE_NAMESPACE, plan.namespace),
+    ]
+    nobodys = [desired.NodeSelectorRequirement(key=names.LABEL_WORKSPACE, operator="DoesNotExist")]
+    return [
+        desired.NodeSelectorTerm(matchExpressions=[*wanted, *own]),
+        desired.NodeSelectorTerm(matchExpressions=[*wanted, *nobodys]),
+    ]
+
+
+def one_of(key: str, value: str) -> desired.NodeSelectorRequirement:
+    """Return the demand for one label."""
+    return desired.NodeSelectorRequirement(key=key, operator="In", values=[value])
+
+
+def one_pod_per_node(plan: Plan) -> desired.PodAntiAffinity:
+    """Return the rule that spreads the replicas, each of which has a node of its own."""
+    return desired.PodAntiAffinity(
+        requiredDuringSchedulingIgnoredDuringExecution=[
+            desired.PodAffinityTerm(
+                labelSelector=desired.LabelSelector(matchLabels=pod_labels(plan)),
+                topologyKey=names.LABEL_HOSTNAME,
+            )
+        ]
+    )
+
+
+def user_pod(plan: Plan) -> JsonObject:
+    """Return the user's pod, found by our label and kept to our nodes; the rest is as it came."""
+    template = canonical(plan.template or {})
+    meta, spec = template.get("metadata") or {}, template["spec"]
+    return {
+        **template,
+        "metadata": {**meta, "labels": {**(meta.get("labels") or {}), **pod_labels(plan)}},
+        "spec": {
+            **spec,
+            "affinity": user_affinity(plan, spec.get("affinity") or {}),
+            "tolerations": [*(spec.get("tolerations") or []), *TOLERATIONS],
+        },
+    }
+
+
+def user_affinity(plan: Plan, affinity: JsonObject) -> JsonObject:
+    """Return the user's affinity with each of its node terms narrowed to our nodes."""
+    required = "requiredDuringSchedulingIgnoredDuringExecution"
+    node_affinity = affinity.get("nodeAffinity") or {}
+    users = (node_affinity.get(required) or {}).get("nodeSelectorTerms") or [{}]
+    ours = [term.to_json()["matchExpressions"] for term in node_terms(plan)]
+    terms = [
+        {**term, "matchExpressions": [*(term.get("matchExpressions") or []), *expressions]}
+        for term in users
+        for expressions in ours
+    ]
+    narrowed = {**node_affinity, required: {"nodeSelectorTerms": terms}}
+    return {**affinity, "nodeAffinity": narrowed}
+
+
+def canonical(template: JsonObject) -> JsonObject:
+    """
+    Return a pod template as the API server would write it back, as far as that is cheap to know.
+
+    Without nulls and empty lists, with quantities in their canonical form: each difference would
+    be an update at every sync.
+    """
+    pruned = without_empty(template)
+    spec = pruned["spec"]
+    containers = {
+        kind: [with_canonical_resources(container) for container in spec[kind]]
+        for kind in ("initContainers", "containers")
+        if kind in spec
+    }
+    return {**pruned, "spec": {**spec, **containers}}
+
+
+def without_empty(value: JsonObject) -> JsonObject:
+    """Leave out nulls and empty lists, and sort the keys."""
+    return {
+        key: without_empty(item)
+        if isinstance(item, dict)
+        else [without_empty(i) if isinstance(i, dict) else i for i in item]
+        if isinstance(item, list)
+        else item
+        for key, item in sorted(value.items())
+        if item is not None and item != []
+    }
+
+
+def with_canonical_resources(container: JsonObject) -> JsonObject:
+    """Return a container with its requests and limits in canonical form."""
+    if "resources" not in container:
+        return container
+    resources = {
+        key: {name: canonical_quantity(amount) for name, amount in value.items()}
+        if key in ("requests", "limits")
+        else value
+        for key, value in container["resources"].items()
+    }
+    return {**container, "resources": resources}

@@ -1,0 +1,348 @@
+"""Which nodes a Workspace uses, which it still lacks, and which Machines shall be made for it."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from composite import names, observed
+from composite.catalog import Provisioner
+from composite.models import JsonObject, Value
+from composite.workspace.api import (
+    MAX_MESSAGE,
+    ParentMeta,
+    PlannedMachine,
+    Resource,
+    SeenMachine,
+    Workspace,
+)
+from composite.workspace.observe import Seen, SeenClaim, SeenNode
+from composite.workspace.related import machine_name
+
+# After a failed attempt: 30 s, doubled each time, at most 15 minutes; a crash-loop back-off for
+# nodes. A provisioner needs minutes to find out, so faster would only burn its quota.
+BACK_OFF = timedelta(seconds=30)
+LONGEST_BACK_OFF = timedelta(minutes=15)
+
+# How long an existing node that is in use may be NotReady before a new one is bought in its
+# place: the time after which Kubernetes moves its pods elsewhere.
+# https://kubernetes.io/docs/concepts/architecture/nodes/#node-controller
+NODE_GRACE = timedelta(minutes=5)
+
+
+class NodeNeed(Value):
+    """What the pods will ask of each node."""
+
+    gpus: int
+    tolerations: tuple[JsonObject, ...]
+    disk: str
+
+
+class NodePlan(Value):
+    """
+    The chosen nodes, the Machines that shall exist, and what the missing nodes wait for.
+
+    ``in_use`` names the chosen nodes and those that are NotReady and waited for.
+    """
+
+    machines: tuple[PlannedMachine, ...]
+    nodes: tuple[SeenNode, ...]
+    in_use: tuple[str, ...]
+    lacking: tuple[str, ...]
+    failing: bool
+    look_again: datetime | None
+
+    @property
+    def ready(self) -> bool:
+        """Whether every wanted node is there, Ready and shows its GPUs."""
+        return not self.lacking
+
+
+def plan_nodes(
+    workspace: Workspace,
+    resource: Resource,
+    need: NodeNeed,
+    seen: Seen,
+    provisioner: Provisioner,
+    now: datetime,
+) -> NodePlan:
+    """
+    Choose among the nodes there are, and plan Machines for those that lack.
+
+    Existing nodes that qualify are used first. A planned Machine stays planned, whatever else
+    turns up, until its provisioner gives it up; then the next attempt takes its place.
+    """
+    meta = workspace.metadata
+    previous = workspace.status.workerNodes
+    own_nodes = {c.node for c in seen.claims.values() if c.node and not c.deleting}
+    leaving = {c.node for c in seen.claims.values() if c.deleting}
+    mine = [n for n in seen.nodes if n.name not in leaving and belongs(n, meta, own_nodes)]
+    candidates = [node for node in mine if qualifies(node, resource, own_nodes)]
+    usable = [n for n in candidates if n.ready and accepts(n, need, in_use=n.name in previous)]
+    selected = sorted(
+        sorted(usable, key=lambda node: rank(node, resource, previous, provisioner))[
+            : resource.count
+        ],
+        key=lambda node: node.name,
+    )
+    recovering = [n for n in candidates if is_recovering(n, own_nodes, previous, now)]
+    existing = sum(n.name not in own_nodes for n in usable) + len(recovering)
+    machines: tuple[PlannedMachine, ...] = ()
+    if provisioner is not Provisioner.NONE:
+        going = meta.deletionTimestamp is not None
+        kept = [advanced(m, meta.uid, seen, now, going=going) for m in workspace.status.machines]
+        wanted = 0 if going else resource.count - existing
+        machines = with_missing(kept, meta.uid, resource, need.disk, wanted)
+    lacking = [*no_gpus(selected, resource, need)]
+    if len(selected) < resource.count:
+        lacking = [
+            *lacking,
+            *unusable(candidates, usable, need),
+            *unmade(machines, seen, now),
+            *nobody(resource, seen, meta, mine, machines, provisioner),
+        ] or [f"{len(selected)} of {resource.count} nodes are Ready"]
+    return NodePlan(
+        machines=machines,
+        nodes=tuple(selected),
+        in_use=tuple(sorted({node.name for node in (*selected, *recovering)})),
+        lacking=tuple(lacking),
+        failing=any(machine.failures for machine in machines),
+        look_again=min(
+            (n.changed + NODE_GRACE for n in recovering if n.changed is not None), default=None
+        ),
+    )
+
+
+def belongs(node: SeenNode, meta: ParentMeta, own_nodes: Iterable[str]) -> bool:
+    """Whether a node is this Workspace's or nobody's; one made for another is never taken."""
+    if node.name in own_nodes:
+        return True
+    owner = node.labels.get(names.LABEL_WORKSPACE)
+    namespace = node.labels.get(names.LABEL_WORKSPACE_NAMESPACE)
+    return owner is None or (owner, namespace) == (meta.name, meta.namespace)
+
+
+def qualifies(node: SeenNode, resource: Resource, own_nodes: Iterable[str]) -> bool:
+    """Whether a node has the labels and the instance type; preferred nodes may be of any type."""
+    wanted = resource.node_labels.items()
+    return (
+        not node.deleting
+        and wanted <= node.labels.items()
+        and (
+            node.name in (resource.preferredNodes or ())
+            or node.instance_type == resource.instanceType
+            or node.name in own_nodes
+        )
+    )
+
+
+def accepts(node: SeenNode, need: NodeNeed, *, in_use: bool) -> bool:
+    """Whether new pods can come to a node. One in use stays in use: its pods are there already."""
+    return in_use or (not node.cordoned and not untolerated(node, need))
+
+
+def untolerated(node: SeenNode, need: NodeNeed) -> list[observed.Taint]:
+    """Return the taints that keep the pods away."""
+    return [
+        taint
+        for taint in node.taints
+        if taint.effect in ("NoSchedule", "NoExecute")
+        and not any(tolerates(toleration, taint) for toleration in need.tolerations)
+    ]
+
+
+def tolerates(toleration: JsonObject, taint: observed.Taint) -> bool:
+    """
+    Apply the scheduler's rule.
+
+    https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/
+    """
+    if toleration.get("effect") not in (None, "", taint.effect):
+        return False
+    if toleration.get("operator") == "Exists":
+        return toleration.get("key") in (None, "", taint.key)
+    return toleration.get("key") == taint.key and (toleration.get("value") or "") == taint.value
+
+
+def rank(
+    node: SeenNode, resource: Resource, previous: Iterable[str], provisioner: Provisioner
+) -> tuple[bool, bool, bool, bool, str]:
+    """Return what sorts the nodes as Kaito does: preferred, in use, made for Kaito, by name."""
+    return (
+        node.name not in (resource.preferredNodes or ()),
+        node.name not in previous,
+        names.LABEL_MACHINE_TYPE not in node.labels,
+        provisioner is Provisioner.NODECLAIM and names.LABEL_NODEPOOL not in node.labels,
+        node.name,
+    )
+
+
+def is_recovering(
+    node: SeenNode, own_nodes: Iterable[str], previous: Iterable[str], now: datetime
+) -> bool:
+    """Whether an existing node that is in use went NotReady so lately that it may come back."""
+    return (
+        not node.ready
+        and node.name in previous
+        and node.name not in own_nodes
+        and node.changed is not None
+        and now < node.changed + NODE_GRACE
+    )
+
+
+def advanced(
+    machine: SeenMachine, uid: str, seen: Seen, now: datetime, *, going: bool
+) -> PlannedMachine:
+    """
+    Return the plan for one node after a look at its Machine.
+
+    It is given up when it was there and is gone, when it is being deleted, or when the provisioner
+    says that no such instance can be had. A Workspace on its way out plans nothing new.
+    """
+    claim = seen.claims.get(machine.name)
+    given_up = machine.created is True if claim is None else claim.deleting or claim.unavailable
+    if given_up and not going:
+        return next_attempt(machine, uid, claim, now)
+    is_ready = claim is not None and claim.ready
+    return PlannedMachine(
+        name=machine.name,
+        index=machine.index,
+        attempt=machine.attempt,
+        failures=None if is_ready else machine.failures,
+        instanceType=machine.instanceType,
+        disk=machine.disk,
+        labels=dict(sorted(machine.labels.items())),
+        created=machine.created or claim is not None or None,
+        ready=machine.ready or is_ready or None,
+        notBefore=machine.notBefore if claim is None else None,
+        message=None if claim is None or is_ready else short(claim.message),
+        lastFailure=None if is_ready else machine.lastFailure,
+    )
+
+
+def next_attempt(
+    machine: SeenMachine, uid: str, claim: SeenClaim | None, now: datetime
+) -> PlannedMachine:
+    """Plan the node anew under another name, later if the last one never became Ready."""
+    failures = 0 if machine.ready else (machine.failures or 0) + 1
+    attempt = machine.attempt + 1
+    return PlannedMachine(
+        name=machine_name(uid, machine.index, attempt),
+        index=machine.index,
+        attempt=attempt,
+        failures=failures or None,
+        instanceType=machine.instanceType,
+        disk=machine.disk,
+        labels=dict(sorted(machine.labels.items())),
+        notBefore=now + back_off(failures) if failures else None,
+        lastFailure=why_given_up(machine, claim),
+    )
+
+
+def why_given_up(machine: SeenMachine, claim: SeenClaim | None) -> str:
+    """Say what became of the last attempt."""
+    if machine.ready:
+        return f"{machine.name} was Ready and is gone"
+    if claim is not None and claim.unavailable:
+        return short(f"{machine.name} was given up: {claim.message}")
+    last = f"; it said last: {machine.message}" if machine.message else ""
+    return short(f"{machine.name} was deleted before it was Ready{last}")
+
+
+def short(message: str) -> str:
+    """Cut a message of somebody else's to what the status may hold."""
+    return message if len(message) <= MAX_MESSAGE else f"{message[: MAX_MESSAGE - 3]}..."
+
+
+def back_off(failures: int) -> timedelta:
+    """Return how long to wait after so many failed attempts in a row."""
+    doubled: int = 2 ** min(failures - 1, 16)
+    return min(BACK_OFF * doubled, LONGEST_BACK_OFF)
+
+
+def with_missing(
+    kept: list[PlannedMachine], uid: str, resource: Resource, disk: str, wanted: int
+) -> tuple[PlannedMachine, ...]:
+    """Return the kept Machines, and new ones at the lowest free indices, until they are enough."""
+    taken = {machine.index for machine in kept}
+    free = [index for index in range(resource.count) if index not in taken]
+    new = [
+        PlannedMachine(
+            name=machine_name(uid, index, 0),
+            index=index,
+            attempt=0,
+            instanceType=resource.instanceType,
+            disk=disk,
+            labels=resource.node_labels,
+        )
+        for index in free[: max(wanted - len(kept), 0)]
+    ]
+    return tuple(sorted([*kept, *new], key=lambda machine: machine.index))
+
+
+def no_gpus(selected: list[SeenNode], resource: Resource, need: NodeNeed) -> Iterable[str]:
+    """Name the nodes that do not show the GPUs the pods will ask for."""
+    for node in selected:
+        # Of a preferred node of another type it is not known how many GPUs it should show.
+        wanted = min(need.gpus, 1 if node.instance_type != resource.instanceType else need.gpus)
+        if node.gpus < wanted:
+            yield (
+                f"node {node.name} shows {node.gpus} of {wanted} {names.GPU}: "
+                "does the GPU device plugin run on it?"
+            )
+
+
+def unusable(candidates: list[SeenNode], usable: list[SeenNode], need: NodeNeed) -> Iterable[str]:
+    """Say of each node that would do why it does not."""
+    for node in candidates:
+        if node in usable:
+            continue
+        if not node.ready:
+            yield f"node {node.name} is not Ready: {node.why_not_ready}"
+        elif node.cordoned:
+            yield f"node {node.name} is cordoned"
+        else:
+            taints = ", ".join(f"{t.key}={t.value}:{t.effect}" for t in untolerated(node, need))
+            yield f"node {node.name} has a taint that the pods do not tolerate: {taints}"
+
+
+def unmade(machines: Iterable[PlannedMachine], seen: Seen, now: datetime) -> Iterable[str]:
+    """Say of each Machine that has no node yet how far it is, and what became of the last."""
+    known = {node.name for node in seen.nodes}
+    for machine in machines:
+        claim = seen.claims.get(machine.name)
+        last = f"; {machine.lastFailure}" if machine.lastFailure else ""
+        if claim is None:
+            yield f"{waiting_for(machine, now)}{last}"
+        elif not claim.node or not claim.ready:
+            yield f"{claim.name} is not Ready: {claim.message}{last}"
+        elif claim.node not in known:
+            yield f"{claim.name} is Ready, its node {claim.node} does not carry the labels yet"
+
+
+def waiting_for(machine: PlannedMachine, now: datetime) -> str:
+    """Say why a Machine is not there."""
+    if machine.notBefore is None or machine.notBefore <= now:
+        return f"{machine.name} is about to be made"
+    times = f"{machine.failures} failed attempt{'s' if machine.failures != 1 else ''}"
+    return f"{machine.name} waits until {machine.notBefore:%Y-%m-%dT%H:%M:%SZ} after {times}"
+
+
+def nobody(
+    resource: Resource,
+    seen: Seen,
+    meta: ParentMeta,
+    mine: list[SeenNode],
+    machines: tuple[PlannedMachine, ...],
+    provisioner: Provisioner,
+) -> Iterable[str]:
+    """Say what an existing node would need, where none is made and none is there."""
+    if machines or provisioner is not Provisioner.NONE:
+        return
+    labels = ", ".join(f"{key}={value}" for key, value in resource.node_labels.items())
+    others = [n.name for n in seen.nodes if n not in mine]
+    wrong = [f"{n.name} ({n.instance_type or 'unknown type'})" for n in mine]
+    found = f"; nodes with these labels: {', '.join(wrong)}" if wrong else ""
+    owned = f"; nodes of other Workspaces: {', '.join(others)}" if others else ""
+    yield (
+        f"{meta.name} needs {resource.count} existing nodes with the labels {labels} that are of "
+        f"instance type {resource.instanceType} or named in resource.preferredNodes{found}{owned}"
+    )

@@ -1,0 +1,240 @@
+"""Step 1: from Metacontroller's JSON to the few facts a Workspace depends on."""
+
+from datetime import datetime
+
+from composite import names, observed
+from composite.catalog import Provisioner
+from composite.metacontroller import ObjectMap, SyncRequest
+from composite.models import JsonObject, Value
+from composite.quantity import parse_quantity
+from composite.refusal import Unplannable
+from composite.workspace.api import Workspace
+
+CLAIM_KINDS = {
+    Provisioner.MACHINE: names.MACHINES,
+    Provisioner.NODECLAIM: names.NODECLAIMS,
+}
+# The steps of a Machine, in the order of their happening.
+CLAIM_STEPS = ("Launched", "Registered", "Initialized", "Ready")
+NOT_REPORTED = "its provisioner has not reported yet, is it running?"
+
+
+class SeenNode(Value):
+    """A node that carries the labels the Workspace asks for."""
+
+    name: str
+    labels: dict[str, str]
+    taints: tuple[observed.Taint, ...]
+    ready: bool
+    why_not_ready: str
+    changed: datetime | None
+    deleting: bool
+    cordoned: bool
+    gpus: int
+
+    @property
+    def instance_type(self) -> str:
+        """What the cloud calls this kind of node; empty where nobody said."""
+        return self.labels.get(names.LABEL_INSTANCE_TYPE, "")
+
+
+class SeenClaim(Value):
+    """A Machine or NodeClaim of this Workspace."""
+
+    name: str
+    node: str
+    ready: bool
+    deleting: bool
+    unavailable: bool
+    message: str
+
+
+class SeenWorkload(Value):
+    """The Deployment or StatefulSet that serves."""
+
+    kind: str
+    replicas: int
+    ready_replicas: int
+    settled: bool
+    revision: str
+    gpus: int
+    failure: str
+
+
+class SeenRevision(Value):
+    """What was accepted of the Workspace at some time."""
+
+    name: str
+    number: int
+    hash: str
+    data: JsonObject
+
+
+class Seen(Value):
+    """The world as last observed; nothing here is a wish."""
+
+    claims: dict[str, SeenClaim]
+    nodes: tuple[SeenNode, ...]
+    workload: SeenWorkload | None
+    revisions: tuple[SeenRevision, ...]
+    pod_problems: tuple[str, ...]
+    children: int
+
+
+def observe(request: SyncRequest[Workspace], provisioner: Provisioner) -> Seen:
+    """
+    Read the facts.
+
+    Raises:
+        Unplannable: A kind was not sent at all, so that its absence says nothing.
+
+    """
+    claims: dict[str, SeenClaim] = {}
+    if provisioner is not Provisioner.NONE:
+        sent = sent_objects(request.related, CLAIM_KINDS[provisioner])
+        claims = {name: seen_claim(claim) for name, claim in sent.items()}
+    nodes = sent_objects(request.related, names.NODES)
+    pods = sent_objects(request.related, names.PODS)
+    revisions = sent_objects(request.children, names.REVISIONS)
+    return Seen(
+        claims=claims,
+        nodes=tuple(seen_node(nodes[name]) for name in sorted(nodes)),
+        workload=seen_workload(request),
+        revisions=tuple(sorted(map(seen_revision, revisions.values()), key=lambda r: r.number)),
+        pod_problems=tuple(p for key in sorted(pods) for p in pod_problems(pods[key])),
+        children=sum(len(group) for group in request.children.values()),
+    )
+
+
+def sent_objects(sent: ObjectMap, kind: str) -> dict[str, JsonObject]:
+    """Return the objects of a kind; that the kind was sent is what makes an empty answer true."""
+    if kind not in sent:
+        raise Unplannable(f"the request holds no {kind}: are both hooks of version v2?")
+    return sent[kind]
+
+
+def seen_claim(sent: JsonObject) -> SeenClaim:
+    """Read a Machine (conditions MachineLaunched ...) or a NodeClaim (Launched ...)."""
+    claim = observed.Claim.model_validate(sent)
+    steps = [claim_step(claim.status, step) for step in CLAIM_STEPS]
+    undone = next((step for step in steps if step.status != "True"), steps[-1])
+    told = ": ".join(filter(None, (undone.type, undone.message or undone.reason)))
+    return SeenClaim(
+        name=claim.metadata.name,
+        node=claim.status.nodeName,
+        ready=claim.status.condition("Ready").status == "True",
+        deleting=claim.metadata.deletionTimestamp is not None,
+        unavailable=steps[0].status == "False" and names.UNAVAILABLE in steps[0].message,
+        message=told if claim.status.conditions else NOT_REPORTED,
+    )
+
+
+def claim_step(status: observed.ClaimStatus, step: str) -> observed.Condition:
+    """Return the condition of a step, whichever of its two names it goes by."""
+    old = status.condition(f"Machine{step}")
+    return old if any(c.type == old.type for c in status.conditions) else status.condition(step)
+
+
+def seen_node(sent: JsonObject) -> SeenNode:
+    """Read a Node."""
+    node = observed.Node.model_validate(sent)
+    ready = node.status.condition("Ready")
+    return SeenNode(
+        name=node.metadata.name,
+        labels=node.metadata.labels,
+        taints=node.spec.taints,
+        ready=ready.status == "True",
+        why_not_ready=ready.message or ready.reason or "it has not reported yet",
+        changed=ready.lastTransitionTime,
+        deleting=node.metadata.deletionTimestamp is not None,
+        cordoned=node.spec.unschedulable,
+        gpus=int(parse_quantity(node.status.allocatable.get(names.GPU, 0))),
+    )
+
+
+def seen_workload(request: SyncRequest[Workspace]) -> SeenWorkload | None:
+    """Read the Deployment or StatefulSet, or None if there is none yet."""
+    meta = request.parent.metadata
+    for kind in (names.DEPLOYMENTS, names.STATEFULSETS):
+        sent = sent_objects(request.children, kind).get(f"{meta.namespace}/{meta.name}")
+        if sent is not None:
+            return as_workload(kind.partition(".")[0], observed.Workload.model_validate(sent))
+    return None
+
+
+def as_workload(kind: str, workload: observed.Workload) -> SeenWorkload:
+    """
+    Judge what the workload's own controller has reported.
+
+    It is settled when the report is about the present template and every pod is of that template;
+    the ready pods of an old template say nothing about the new one.
+    """
+    status = workload.status
+    progressing = status.condition("Progressing")
+    return SeenWorkload(
+        kind=kind,
+        replicas=workload.spec.replicas,
+        ready_replicas=status.readyReplicas,
+        settled=status.observedGeneration >= workload.metadata.generation
+        and status.currentRevision == status.updateRevision
+        and status.updatedReplicas == status.replicas == workload.spec.replicas,
+        revision=workload.metadata.annotations.get(names.ANNOTATION_REVISION, ""),
+        gpus=template_gpus(workload.spec.template),
+        failure=progressing.message or progressing.reason if progressing.status == "False" else "",
+    )
+
+
+def template_gpus(template: JsonObject) -> int:
+    """Return how many NVIDIA GPUs the containers of a pod template ask for together."""
+    containers = (template.get("spec") or {}).get("containers") or []
+    limits = [(c.get("resources") or {}).get("limits") or {} for c in containers]
+    return sum(int(parse_quantity(limit.get(names.GPU, 0))) for limit in limits)
+
+
+def seen_revision(sent: JsonObject) -> SeenRevision:
+    """Read a ControllerRevision."""
+    revision = observed.ControllerRevision.model_validate(sent)
+    return SeenRevision(
+        name=revision.metadata.name,
+        number=revision.revision,
+        hash=revision.metadata.annotations.get(names.ANNOTATION_HASH, ""),
+        data={key: value for key, value in revision.data.items() if value is not None},
+    )
+
+
+def pod_problems(sent: JsonObject) -> list[str]:
+    """Say what keeps a pod from serving, in the words of who knows: scheduler, kubelet, kernel."""
+    pod = observed.Pod.model_validate(sent)
+    if pod.metadata.deletionTimestamp is not None:
+        return []
+    where = f"pod {pod.metadata.name}"
+    scheduled = pod.status.condition("PodScheduled")
+    if scheduled.status == "False":
+        return [sentence(where, scheduled.reason, scheduled.message)]
+    statuses = [*pod.status.initContainerStatuses, *pod.status.containerStatuses]
+    found = [
+        sentence(f"{where}, container {status.name}", *problem)
+        for status in statuses
+        if not status.ready and (problem := container_problem(status)) is not None
+    ]
+    if not found and pod.status.phase == "Failed":
+        return [sentence(where, pod.status.reason, pod.status.message)]
+    return found
+
+
+def container_problem(status: observed.ContainerStatus) -> tuple[str, str] | None:
+    """Return reason and message of a container that cannot run, or None while it is well."""
+    ended = status.state.terminated or status.lastState.terminated
+    if ended is not None and ended.exitCode != 0:
+        times = f", restarted {status.restartCount} times" if status.restartCount else ""
+        return f"{ended.reason or 'Error'} (exit code {ended.exitCode}{times})", ended.message
+    waiting = status.state.waiting
+    # Being made is no problem; a wait with a message is.
+    if waiting is None or waiting.reason in ("", "ContainerCreating", "PodInitializing"):
+        return None
+    return waiting.reason, waiting.message
+
+
+def sentence(where: str, reason: str, message: str) -> str:
+    """Join what is known; the kubelet often knows the reason only."""
+    return ": ".join(filter(None, (where, reason, message.strip())))

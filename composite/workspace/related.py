@@ -1,0 +1,125 @@
+"""
+What else a Workspace depends on: the objects Metacontroller shall send along.
+
+The answer is cached per uid and generation, so it may depend on what the user wrote, the name and
+the uid only. Each event of a related kind is held against each rule of each Workspace, therefore
+few rules, and Machines by name: a name is a pure function, so those of all attempts are known.
+
+Source: https://metacontroller.github.io/metacontroller/api/customize.html
+"""
+
+import hashlib
+
+from composite import names
+from composite.catalog import Provisioner
+from composite.desired import LabelSelector as Labels
+from composite.metacontroller import RelatedRule
+from composite.workspace.api import MAX_COUNT, Workspace
+
+# After so many attempts a node's names begin anew. By then the first is long gone: even with no
+# back-off a provisioner needs minutes for each.
+ATTEMPTS = 8
+
+
+def machine_name(uid: str, index: int, attempt: int) -> str:
+    """
+    Return the name of a Machine or NodeClaim: ``ws`` and 9 hex digits.
+
+    11 characters, for AKS agent pools are named like their Machine and may have no more.
+    https://learn.microsoft.com/en-us/azure/aks/create-node-pools#limitations
+    """
+    seed = f"{uid}/{index}/{attempt % ATTEMPTS}"
+    return f"ws{hashlib.sha256(seed.encode()).hexdigest()[:9]}"
+
+
+def related_rules(workspace: Workspace, provisioner: Provisioner) -> list[RelatedRule]:
+    """
+    Return the rules: this Workspace's Machines, the Nodes it may use, its Pods.
+
+    A Workspace that cannot be read gets rules too, with what is readable of it, since the sync
+    that follows must see the world to say no without losing anything. For the same reason an edit
+    that may yet be refused still asks for what the last plan is made of.
+    """
+    meta = workspace.metadata
+    pods = RelatedRule(
+        apiVersion="v1",
+        resource="pods",
+        namespace=meta.namespace,
+        labelSelector=Labels(matchLabels={names.LABEL_WORKSPACE: meta.name}),
+    )
+    return [*machine_rules(workspace, provisioner), pods, *node_rules(workspace)]
+
+
+def machine_rules(workspace: Workspace, provisioner: Provisioner) -> list[RelatedRule]:
+    """Ask for the Machines or NodeClaims of all attempts, by name."""
+    if provisioner is Provisioner.NONE:
+        return []
+    planned = [machine.index for machine in workspace.status.machines]
+    indices = range(max([wanted_count(workspace), *(index + 1 for index in planned)]))
+    machines = provisioner is Provisioner.MACHINE
+    return [
+        RelatedRule(
+            apiVersion=names.MACHINE_API_VERSION if machines else names.NODECLAIM_API_VERSION,
+            resource="machines" if machines else "nodeclaims",
+            names=[
+                machine_name(workspace.metadata.uid, index, attempt)
+                for index in indices
+                for attempt in range(ATTEMPTS)
+            ],
+        )
+    ]
+
+
+def node_rules(workspace: Workspace) -> list[RelatedRule]:
+    """Ask for the Nodes with the Workspace's labels; without any, for its own Nodes only."""
+    labels = readable_labels(workspace) or {names.LABEL_WORKSPACE: workspace.metadata.name}
+    wanted = [labels]
+    in_use = list(workspace.status.workerNodes) if is_edited(workspace) else []
+    if is_edited(workspace):
+        planned = [machine.labels for machine in workspace.status.machines if machine.labels]
+        wanted += [other for other in planned[:1] if other != labels]
+    return [
+        *(nodes_with(labels) for labels in wanted),
+        *([RelatedRule(apiVersion="v1", resource="nodes", names=in_use)] if in_use else []),
+    ]
+
+
+def nodes_with(labels: dict[str, str]) -> RelatedRule:
+    """Ask for the Nodes that carry these labels."""
+    selector = Labels(matchLabels=labels)
+    return RelatedRule(apiVersion="v1", resource="nodes", labelSelector=selector)
+
+
+def is_edited(workspace: Workspace) -> bool:
+    """Whether the last plan may be of another spec: of an earlier one, or this one is refused."""
+    status = workspace.status
+    refused = any(c.type == "Accepted" and c.status == "False" for c in status.conditions)
+    return refused or status.observedGeneration < workspace.metadata.generation
+
+
+def readable_labels(workspace: Workspace) -> dict[str, str]:
+    """Return the labels that a node needs, as far as they can be read."""
+    resource = workspace.resource if isinstance(workspace.resource, dict) else {}
+    selector = resource.get("labelSelector")
+    selector = selector if isinstance(selector, dict) else {}
+    listed = selector.get("matchExpressions")
+    pairs = [
+        (e.get("key"), e["values"][0])
+        for e in (listed if isinstance(listed, list) else [])
+        if isinstance(e, dict) and isinstance(e.get("values"), list) and len(e["values"]) == 1
+    ]
+    mapped = selector.get("matchLabels")
+    pairs += list(mapped.items()) if isinstance(mapped, dict) else []
+    return {
+        key: value
+        for key, value in sorted(pairs, key=str)
+        if isinstance(key, str) and isinstance(value, str) and key not in names.RESERVED_LABELS
+    }
+
+
+def wanted_count(workspace: Workspace) -> int:
+    """Return how many nodes are wanted, within what can be had; 1 where it cannot be read."""
+    resource = workspace.resource if isinstance(workspace.resource, dict) else {}
+    count = resource.get("count", 1)
+    readable = isinstance(count, int) and not isinstance(count, bool)
+    return min(max(count, 1), MAX_COUNT) if readable else 1

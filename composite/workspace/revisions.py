@@ -1,0 +1,133 @@
+"""
+What was accepted of a Workspace, kept as ControllerRevisions.
+
+The newest one is what a later mistake falls back to; its number marks the workload.
+
+Source: https://github.com/kaito-project/kaito/blob/v0.3.2/pkg/controllers/workspace_controller.go
+"""
+
+import hashlib
+import json
+from typing import Any
+
+from composite.models import JsonObject, Value
+from composite.workspace.api import WorkspaceSpec
+from composite.workspace.observe import SeenRevision
+
+HISTORY = 10
+
+# Fields whose keys are the user's: labels, and what is passed on unread.
+MAPS = ("matchLabels", "template", "volumeSource")
+SHORTEST_HASH = 5
+
+# What Go's encoder escapes beyond JSON's own rules. https://pkg.go.dev/encoding/json#Marshal
+GO_ESCAPES = str.maketrans(
+    {
+        c: f"\\u{ord(c):04x}"
+        for c in ("<", ">", "&", "\N{LINE SEPARATOR}", "\N{PARAGRAPH SEPARATOR}")
+    }
+)
+
+
+class PlannedRevision(Value):
+    """One ControllerRevision that shall exist."""
+
+    name: str
+    number: int
+    hash: str
+    data: JsonObject
+
+
+def plan_revisions(
+    name: str, spec: WorkspaceSpec, seen: tuple[SeenRevision, ...]
+) -> tuple[PlannedRevision, ...]:
+    """
+    Return the history with the accepted spec as its newest member, oldest first.
+
+    A spec that was accepted before gets its old revision back under a new number, as a Deployment
+    rolled back does; numbers only rise.
+    """
+    digest = spec_hash(spec)
+    newest = seen[-1] if seen else None
+    if newest is not None and newest.hash == digest:
+        current = kept(newest)
+    else:
+        current = PlannedRevision(
+            name=revision_name(name, digest, seen),
+            number=newest.number + 1 if newest is not None else 1,
+            hash=digest,
+            data=revision_data(spec),
+        )
+    older = [kept(revision) for revision in seen if revision.name != current.name]
+    return (*older[-(HISTORY - 1) :], current)
+
+
+def kept(revision: SeenRevision) -> PlannedRevision:
+    """Return a revision that stays as it is."""
+    return PlannedRevision(
+        name=revision.name, number=revision.number, hash=revision.hash, data=revision.data
+    )
+
+
+def revision_name(name: str, digest: str, seen: tuple[SeenRevision, ...]) -> str:
+    """Return Kaito's name, ``<workspace>-<5 hex>``, with more digits where those are taken."""
+    taken = {revision.name for revision in seen if revision.hash != digest}
+    names = (f"{name}-{digest[:length]}" for length in range(SHORTEST_HASH, len(digest) + 1))
+    return next(free for free in names if free not in taken)
+
+
+def last_accepted(seen: tuple[SeenRevision, ...]) -> JsonObject | None:
+    """Return what was last accepted as the user wrote it, or None if nothing ever was."""
+    return seen[-1].data if seen else None
+
+
+def spec_hash(spec: WorkspaceSpec) -> str:
+    """
+    Return Kaito's hash of a spec: SHA-256 over three lines of JSON as Go writes it.
+
+    Equal to Kaito's for presets, so that a Workspace that Kaito served keeps its revision.
+    """
+    fields = ("resource", "inference", "tuning")
+    data = revision_data(spec)
+    lines = "".join(f"{go_json(data.get(field))}\n" for field in fields)
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def go_json(value: object) -> str:
+    """Write JSON as Go does: no blanks, non-ASCII as it is, HTML's characters escaped."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).translate(GO_ESCAPES)
+
+
+def revision_data(spec: WorkspaceSpec) -> JsonObject:
+    """Return the spec as Kaito stores it: defaults written out, what is empty left out."""
+    found = without_empty(spec.model_dump(mode="json", exclude_none=True))
+    for part in (found.get("inference"), found.get("tuning")):
+        if part is not None and "preset" in part:
+            part["preset"].setdefault("presetOptions", {})
+    return found
+
+
+def without_empty(value: JsonObject) -> JsonObject:
+    """
+    Leave out empty texts, lists and objects, as Go's ``omitempty`` does.
+
+    Maps keep what they hold, with their keys sorted, as Go writes a map, and without nulls.
+    """
+    found: JsonObject = {}
+    for key, item in value.items():
+        if key in MAPS:
+            found[key] = sorted_map(item)
+            continue
+        new = without_empty(item) if isinstance(item, dict) else item
+        if isinstance(item, list):
+            new = [without_empty(i) if isinstance(i, dict) else i for i in item]
+        if new not in ("", [], {}):
+            found[key] = new
+    return found
+
+
+def sorted_map(value: Any) -> Any:  # noqa: ANN401  (JSON in, JSON out)
+    """Return JSON with its keys sorted and its nulls left out."""
+    if isinstance(value, dict):
+        return {key: sorted_map(item) for key, item in sorted(value.items()) if item is not None}
+    return [sorted_map(item) for item in value] if isinstance(value, list) else value

@@ -1,0 +1,358 @@
+"""
+What a Workspace may ask for, and the sentence for what it may not.
+
+The rules without look-up are those of the CRD (:mod:`composite.workspace.api`), applied again
+where no API server stands in front. The others need the catalog. Contract for all of them: name
+the field, the fact that decides, and what to do.
+
+Source: https://github.com/kaito-project/kaito/blob/v0.3.2/api/v1alpha1/workspace_validation.go
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from difflib import get_close_matches
+
+from pydantic import ValidationError
+
+from composite import names
+from composite.catalog import AccessMode, Catalog, InstanceType, Preset
+from composite.models import JsonObject
+from composite.quantity import parse_quantity
+from composite.reading import problems_of
+from composite.refusal import Problem, Refusal
+from composite.workspace.api import (
+    IMMUTABLE,
+    NAME_PATTERN,
+    PATTERN_WORDS,
+    Adapter,
+    Inference,
+    Resource,
+    WorkspaceSpec,
+)
+from composite.workspace.template import Template, TemplateContainer, TemplateResources
+
+# A StatefulSet's pods carry a label of its name and 11 characters more.
+# https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/
+MAX_STATEFULSET_NAME = 52
+MAX_NAME = 63
+
+# Azure's GPU (N) and general (D) families: Kaito takes any of them, even one it does not know.
+UNLISTED_GPU_FAMILY = "Standard_N"
+UNLISTED_CPU_FAMILY = "Standard_D"
+
+
+def read_spec(written: JsonObject) -> WorkspaceSpec:
+    """
+    Read what the user wrote.
+
+    Raises:
+        Refusal: A field is missing, unknown, of a wrong type or in a wrong form.
+
+    """
+    try:
+        return WorkspaceSpec.model_validate(written)
+    except ValidationError as error:
+        raise Refusal(*map(in_words, problems_of(error, WorkspaceSpec))) from None
+
+
+def in_words(problem: Problem) -> Problem:
+    """Put words in the place of a pattern."""
+    for pattern, words in PATTERN_WORDS.items():
+        if problem.message.endswith(pattern):
+            value = problem.message.partition(" does not match ")[0]
+            return Problem(field=problem.field, message=f"is {value}, {words}")
+    return problem
+
+
+def problems(
+    name: str, spec: WorkspaceSpec, catalog: Catalog, accepted: WorkspaceSpec | None
+) -> Iterator[Problem]:
+    """Yield everything that is wrong, ``accepted`` being what was last agreed to."""
+    if (spec.inference is None) == (spec.tuning is None):
+        which = "both are" if spec.tuning else "neither is"
+        yield Problem(
+            field="inference", message=f"exactly one of inference and tuning is needed, {which} set"
+        )
+    elif spec.tuning is not None:
+        yield Problem(
+            field="tuning",
+            message="this version serves models and cannot tune them yet: set inference instead",
+        )
+    yield from name_problems(name, spec, catalog)
+    yield from label_problems(spec.resource)
+    if spec.inference is not None:
+        yield from inference_problems(name, spec.inference, spec.resource, catalog)
+    if accepted is not None:
+        yield from edit_problems(spec, accepted)
+
+
+def name_problems(name: str, spec: WorkspaceSpec, catalog: Catalog) -> Iterator[Problem]:
+    """Check the Workspace's name, which names a Service, a container and pods too."""
+    preset = named_preset(spec.inference, catalog)
+    longest = MAX_STATEFULSET_NAME if preset and preset.worldSize else MAX_NAME
+    if re.match(NAME_PATTERN, name) is None or len(name) > longest:
+        yield Problem(
+            field="metadata.name",
+            message=f"{name!r} names a Service and a container too: use lower-case letters, digits "
+            f"and '-', start with a letter, at most {longest} characters",
+        )
+
+
+def named_preset(inference: Inference | None, catalog: Catalog) -> Preset | None:
+    """Return the preset if one is named that exists."""
+    named = inference.preset if inference is not None else None
+    return catalog.presets.get(named.name) if named is not None else None
+
+
+def label_problems(resource: Resource) -> Iterator[Problem]:
+    """Check that every requirement can be turned into a label of a new node."""
+    selector = resource.labelSelector
+    for index, expression in enumerate(selector.matchExpressions or ()):
+        if expression.operator != "In" or len(expression.values or ()) != 1:
+            yield Problem(
+                field=f"resource.labelSelector.matchExpressions[{index}]",
+                message="new nodes are made with these labels, so each must be certain: "
+                'use the operator "In" with exactly one value',
+            )
+    if not resource.node_labels:
+        yield Problem(
+            field="resource.labelSelector",
+            message="at least one label is needed to find the nodes again, "
+            "for example matchLabels: {apps: my-model}",
+        )
+
+
+def inference_problems(
+    name: str, inference: Inference, resource: Resource, catalog: Catalog
+) -> Iterator[Problem]:
+    """Check what shall be served."""
+    if (inference.preset is None) == (inference.template is None):
+        which = "both are" if inference.preset else "neither is"
+        yield Problem(
+            field="inference.preset",
+            message=f"exactly one of preset and template is needed, {which} set",
+        )
+    if inference.template is not None:
+        yield from template_problems(inference.template)
+        yield from type_problems(resource.instanceType, catalog, gpu=False)
+    if inference.preset is not None:
+        yield from preset_problems(inference, catalog)
+        yield from type_problems(resource.instanceType, catalog, gpu=True)
+    preset = named_preset(inference, catalog)
+    row = catalog.instance_types.get(resource.instanceType)
+    if preset is not None and row is not None:
+        yield from fit_problems(preset, row, resource)
+    if preset is not None and preset.worldSize is not None:
+        yield from split_problems(preset.name, preset.worldSize, resource)
+    yield from adapter_problems(name, inference, preset)
+
+
+def template_problems(template: JsonObject) -> Iterator[Problem]:
+    """Check what no API server looks at: a template is passed through as it came."""
+    try:
+        read = Template.model_validate(template)
+    except ValidationError as error:
+        for problem in problems_of(error, Template):
+            yield Problem(field=f"inference.template.{problem.field}", message=problem.message)
+        return
+    if not read.spec.containers:
+        yield Problem(
+            field="inference.template.spec.containers", message="at least one container is needed"
+        )
+    for kind in ("initContainers", "containers"):
+        for index, container in enumerate(getattr(read.spec, kind) or ()):
+            yield from quantity_problems(f"inference.template.spec.{kind}[{index}]", container)
+
+
+def quantity_problems(field: str, container: TemplateContainer) -> Iterator[Problem]:
+    """Check the amounts a container asks for."""
+    resources = container.resources or TemplateResources()
+    for kind in ("requests", "limits"):
+        for name, amount in (getattr(resources, kind) or {}).items():
+            try:
+                parse_quantity(amount)
+            except ValueError as error:
+                yield Problem(field=f"{field}.resources.{kind}.{name}", message=str(error))
+
+
+def preset_problems(inference: Inference, catalog: Catalog) -> Iterator[Problem]:
+    """Check that the preset exists and that its image can be had."""
+    named = inference.preset
+    if named is None:
+        return
+    preset = catalog.presets.get(named.name)
+    if preset is None:
+        yield Problem(
+            field="inference.preset.name",
+            message=f"no preset is called {named.name!r}{nearest(named.name, catalog.presets)}",
+        )
+        return
+    private = named.accessMode == "private"
+    if preset.accessMode is AccessMode.PRIVATE and not private:
+        yield Problem(
+            field="inference.preset.accessMode",
+            message=f"the image of {preset.name} is not public: set private, and "
+            "presetOptions.image to an image of yours that holds the model",
+        )
+    if private and not named.presetOptions.image:
+        yield Problem(
+            field="inference.preset.presetOptions.image",
+            message="accessMode private needs the image that holds the model",
+        )
+
+
+def nearest(name: str, known: dict[str, Preset] | dict[str, InstanceType]) -> str:
+    """Return which names are near, or which there are."""
+    near = get_close_matches(name, known, n=3, cutoff=0.5)
+    if near:
+        return f"; the nearest are {', '.join(near)}" if len(near) > 1 else f"; use {near[0]}?"
+    return f"; there are {', '.join(sorted(known))}"
+
+
+def type_problems(instance_type: str, catalog: Catalog, *, gpu: bool) -> Iterator[Problem]:
+    """Check that the instance type is known, or of a family where Kaito knows none by name."""
+    row = catalog.instance_types.get(instance_type)
+    cloud = catalog.provisioning.cloud.value
+    if row is None and instance_type.startswith(UNLISTED_CPU_FAMILY):
+        if gpu:
+            yield Problem(
+                field="resource.instanceType",
+                message=f"{instance_type} is of a family without GPUs, and a preset needs one: "
+                "choose one that 'metakaito instance-types' lists",
+            )
+    elif row is None and not instance_type.startswith(UNLISTED_GPU_FAMILY):
+        yield Problem(
+            field="resource.instanceType",
+            message=f"no instance type of {cloud} is called {instance_type!r}"
+            f"{nearest(instance_type, catalog.instance_types)}",
+        )
+    elif row is not None and gpu and row.gpuResource != names.GPU:
+        yield Problem(
+            field="resource.instanceType",
+            message=f"{instance_type} has {row.gpuModel or row.gpuResource}, and the images of the "
+            f"presets need {names.GPU}: choose an instance type with NVIDIA GPUs",
+        )
+
+
+def fit_problems(preset: Preset, row: InstanceType, resource: Resource) -> Iterator[Problem]:
+    """Refuse a model that the nodes together cannot hold. Equal is enough."""
+    count, need = resource.count, preset.gpu
+    nodes = f"{count} x {row.name}"
+    if row.gpuCount * count < need.count:
+        yield Problem(
+            field="resource.instanceType",
+            message=f"{preset.name} needs at least {need.count} GPUs, {nodes} has "
+            f"{row.gpuCount * count}: choose a type with more GPUs or raise resource.count",
+        )
+    if row.per_gpu_memory_gi < need.perGpuMemoryGi:
+        yield Problem(
+            field="resource.instanceType",
+            message=f"{preset.name} needs at least {need.perGpuMemoryGi}Gi on each GPU, "
+            f"{row.name} has {row.per_gpu_memory_gi}Gi: choose a type with larger GPUs",
+        )
+    if row.gpuMemoryGi * count < need.totalMemoryGi:
+        yield Problem(
+            field="resource.instanceType",
+            message=f"{preset.name} needs at least {need.totalMemoryGi}Gi of GPU memory, {nodes} "
+            f"has {row.gpuMemoryGi * count}Gi: choose a type with more or raise resource.count",
+        )
+
+
+def split_problems(preset: str, world_size: int, resource: Resource) -> Iterator[Problem]:
+    """Refuse a count that does not share out the model's processes evenly."""
+    if world_size % resource.count:
+        even = [str(n) for n in range(1, world_size + 1) if world_size % n == 0]
+        yield Problem(
+            field="resource.count",
+            message=f"{preset} runs as {world_size} processes, which {resource.count} nodes cannot "
+            f"share evenly: use {' or '.join(even)}",
+        )
+
+
+def adapter_problems(name: str, inference: Inference, preset: Preset | None) -> Iterator[Problem]:
+    """Check the adapters one by one and against each other."""
+    adapters = inference.adapters or ()
+    if adapters and inference.preset is None:
+        yield Problem(
+            field="inference.adapters",
+            message="adapters need a preset: a template brings its own model server",
+        )
+    if adapters and preset is not None and preset.worldSize is not None:
+        yield Problem(
+            field="inference.adapters",
+            message=f"the model server of {preset.name} cannot load adapters: remove them",
+        )
+    counted = Counter(adapter.source.name for adapter in adapters)
+    for index, adapter in enumerate(adapters):
+        yield from one_adapter_problems(f"inference.adapters[{index}]", name, adapter)
+    for repeated in sorted(n for n, times in counted.items() if times > 1):
+        yield Problem(
+            field="inference.adapters",
+            message=f"{counted[repeated]} adapters are called {repeated!r}: names must differ",
+        )
+
+
+def one_adapter_problems(field: str, name: str, adapter: Adapter) -> Iterator[Problem]:
+    """Check what the fields of one adapter mean together."""
+    if adapter.source.name == name:
+        yield Problem(
+            field=f"{field}.source.name",
+            message=f"{name!r} is the name of the Workspace and so of its container: "
+            "use another name",
+        )
+    for other in ("urls", "volumeSource"):
+        if getattr(adapter.source, other) is not None:
+            yield Problem(
+                field=f"{field}.source.{other}",
+                message="an adapter comes from an image: remove this",
+            )
+    if not 0 <= float(adapter.strength) <= 1:
+        yield Problem(
+            field=f"{field}.strength",
+            message=f"is {adapter.strength}, must be between 0 and 1",
+        )
+
+
+def edit_problems(spec: WorkspaceSpec, accepted: WorkspaceSpec) -> Iterator[Problem]:
+    """Refuse what cannot be changed under a running model, told from what was last accepted."""
+    for field in ("inference", "tuning"):
+        if (getattr(spec, field) is None) != (getattr(accepted, field) is None):
+            yield Problem(
+                field=field, message="cannot be added or removed: create another Workspace"
+            )
+    new, old = spec.resource, accepted.resource
+    changed = {
+        "resource.count": (old.count, new.count),
+        "resource.instanceType": (old.instanceType, new.instanceType),
+        "resource.labelSelector": (old.labelSelector.labels, new.labelSelector.labels),
+    }
+    if spec.inference is not None and accepted.inference is not None:
+        if (spec.inference.template is None) != (accepted.inference.template is None):
+            yield Problem(
+                field="inference.template",
+                message="preset and template cannot be exchanged: create another Workspace",
+            )
+        changed["inference.preset"] = (accepted.inference.preset, spec.inference.preset)
+    for field, (before, after) in changed.items():
+        if before != after:
+            yield Problem(field=field, message=f"{IMMUTABLE} (it was {shown(before)})")
+
+
+def shown(value: object) -> str:
+    """Write a former value so that the user can put it back."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key}={item}" for key, item in value.items())
+    return str(getattr(value, "name", value))
+
+
+def notes(spec: WorkspaceSpec, catalog: Catalog) -> Iterator[str]:
+    """Yield what is accepted and still worth a word."""
+    instance_type = spec.resource.instanceType
+    if instance_type not in catalog.instance_types:
+        yield (
+            f"resource.instanceType: {instance_type} is not in the table of "
+            f"{catalog.provisioning.cloud.value}, so nothing is known of its GPUs"
+        )
+    for key in sorted(names.RESERVED_LABELS & spec.resource.labelSelector.labels.keys()):
+        yield f"resource.labelSelector: {key} says whom a node serves and is set for you"

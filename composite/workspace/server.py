@@ -1,0 +1,173 @@
+"""How the model server is run: image, command line, GPUs, adapters."""
+
+from composite import names
+from composite.catalog import Catalog, InstanceType, Preset
+from composite.models import Value
+from composite.workspace.api import Adapter, Inference, PresetRef, Resource
+from composite.workspace.observe import SeenNode, SeenWorkload
+
+# The ordinal of a StatefulSet's pod, cut out of its host name by the shell that starts the server.
+POD_ORDINAL = "$(echo $HOSTNAME | grep -o '[^-]*$')"
+
+
+class PlannedAdapter(Value):
+    """
+    One adapter image, copied beside the model before the server starts.
+
+    The server reads an adapter's strength from an environment variable named like the adapter's
+    directory. Debian's ``sh``, through which it is started, drops variables whose names hold a
+    ``-``; so directory and variable are called ``key``, the name with ``_`` in place of ``-``.
+    """
+
+    name: str
+    key: str
+    image: str
+    strength: str
+
+
+class Server(Value):
+    """Everything about the container that serves a preset."""
+
+    image: str
+    command: str
+    gpus: int
+    pull_secrets: tuple[str, ...]
+    adapters: tuple[PlannedAdapter, ...]
+    shared_memory: bool
+    deadline_seconds: int
+
+
+def plan_server(
+    name: str,
+    namespace: str,
+    preset: Preset,
+    inference: Inference,
+    resource: Resource,
+    catalog: Catalog,
+    gpus: int,
+) -> Server:
+    """Return how to serve the preset on nodes with so many GPUs each."""
+    named = inference.preset or PresetRef(name=preset.name)
+    return Server(
+        image=server_image(preset, named, catalog),
+        command=command_line(preset, rendezvous(name, namespace, preset, resource.count)),
+        gpus=gpus,
+        pull_secrets=pull_secrets(named, inference.adapters or ()),
+        adapters=tuple(map(planned_adapter, inference.adapters or ())),
+        shared_memory=resource.count > 1,
+        deadline_seconds=preset.readinessTimeoutSeconds,
+    )
+
+
+def planned_adapter(adapter: Adapter) -> PlannedAdapter:
+    """Return where an adapter goes and how strong it is."""
+    return PlannedAdapter(
+        name=adapter.source.name,
+        key=adapter.source.name.replace("-", "_"),
+        image=adapter.source.image,
+        strength=adapter.strength,
+    )
+
+
+def server_image(preset: Preset, named: PresetRef, catalog: Catalog) -> str:
+    """Return the image that the user names, else the preset's in this installation's registry."""
+    if named.accessMode == "private" or named.presetOptions.image:
+        return named.presetOptions.image or ""
+    return f"{catalog.provisioning.image_registry}/{preset.image}"
+
+
+def pull_secrets(named: PresetRef, adapters: tuple[Adapter, ...]) -> tuple[str, ...]:
+    """Return every secret that one of the images may need, each once, the model's first."""
+    listed = [*(named.presetOptions.imagePullSecrets or ())]
+    for adapter in adapters:
+        listed += adapter.source.imagePullSecrets or ()
+    return tuple(dict.fromkeys(listed))
+
+
+def command_line(preset: Preset, changed: dict[str, str]) -> str:
+    """Return the shell command: launcher, rendezvous and model flags, each group sorted."""
+    command = preset.command
+    groups = (command.launcherFlags, command.rendezvousFlags)
+    launch = [flag for group in groups for flag in flags({**group, **only(changed, group)})]
+    return " ".join([command.launcher, *launch, command.script, *flags(command.modelFlags)])
+
+
+def only(changed: dict[str, str], group: dict[str, str]) -> dict[str, str]:
+    """Return the changes that belong to a group of flags."""
+    return {key: value for key, value in changed.items() if key in group}
+
+
+def flags(group: dict[str, str]) -> list[str]:
+    """Write flags in the order of their names; one without a value stands alone."""
+    return [f"--{key}={value}" if value else f"--{key}" for key, value in sorted(group.items())]
+
+
+def rendezvous(name: str, namespace: str, preset: Preset, count: int) -> dict[str, str]:
+    """
+    Return the flags by which the processes of a distributed model find each other.
+
+    Kaito writes the Service's cluster IP as ``master_addr``. The name of the first pod, which it
+    uses for ``rdzv_endpoint`` already, serves as well and does not change when a Service is made
+    anew, which would restart the model.
+    """
+    if preset.worldSize is None:
+        return {}
+    first_pod = f"{name}-0.{headless_name(name)}.{namespace}.svc.cluster.local"
+    return {
+        "nnodes": str(count),
+        "nproc_per_node": str(preset.worldSize // count),
+        "max_restarts": "3",
+        "rdzv_id": "job",
+        "rdzv_backend": "c10d",
+        "rdzv_endpoint": f"{first_pod}:{names.TORCH_PORT}",
+        **(
+            {
+                "node_rank": POD_ORDINAL,
+                "master_addr": first_pod,
+                "master_port": str(names.TORCH_PORT),
+            }
+            if count > 1
+            else {}
+        ),
+    }
+
+
+def headless_name(name: str) -> str:
+    """Return the name of the Service that gives each pod a name of its own."""
+    return f"{name}-headless"
+
+
+def expected_gpus(preset: Preset | None, row: InstanceType | None, asked: int) -> int:
+    """
+    Return how many GPUs a node must show before pods are sent to it.
+
+    The whole node for a preset; one where nothing is known of its type; for a template (``preset``
+    is None) what its containers ask for.
+    """
+    if preset is None:
+        return asked
+    return row.gpuCount if row is not None else 1
+
+
+def gpus_per_pod(
+    preset: Preset,
+    row: InstanceType | None,
+    resource: Resource,
+    nodes: tuple[SeenNode, ...],
+    workload: SeenWorkload | None,
+) -> int:
+    """
+    Return how many GPUs each pod asks for: all of its node, which is paid for as a whole.
+
+    That is the instance type's number. Where nodes of another type may be preferred, or the type
+    is not listed, it is what the nodes show when the pods are made, and stays what it was then:
+    that a node loses a GPU is no reason to restart the model.
+    """
+    if row is not None and not resource.preferredNodes:
+        return row.gpuCount
+    if workload is not None and workload.gpus:
+        return workload.gpus
+    shown = [
+        row.gpuCount if row and node.instance_type == row.name else node.gpus for node in nodes
+    ]
+    return min(shown) if shown else row.gpuCount if row is not None else preset.gpu.count

@@ -1,0 +1,254 @@
+"""Step 4: report what was observed, with the cause of whatever is not ready."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+from composite.catalog import Provisioner
+from composite.models import Value
+from composite.refusal import Refusal
+from composite.workspace.api import Condition, PlannedMachine, Workspace, WorkspaceStatus
+from composite.workspace.observe import Seen, SeenWorkload
+from composite.workspace.plan import Plan
+
+ConditionStatus: TypeAlias = Literal["True", "False", "Unknown"]
+
+# What Kaito calls the nodes' condition, and each of its states.
+# https://github.com/kaito-project/kaito/blob/v0.3.2/api/v1alpha1/condition_types.go
+NODE_CONDITIONS = {
+    Provisioner.MACHINE: ("MachineReady", "CreateMachinePending", "machine", "machines"),
+    Provisioner.NODECLAIM: ("NodeClaimReady", "CreateNodeClaimPending", "nodeClaim", "nodeClaims"),
+}
+MAX_CONDITION_MESSAGE = 4096
+
+
+class Finding(Value):
+    """One thing that is so, is not so, or is not known, and why."""
+
+    type: str
+    status: ConditionStatus
+    reason: str
+    message: str
+
+
+def report(
+    workspace: Workspace,
+    seen: Seen,
+    plan: Plan | None,
+    refusal: Refusal | None,
+    provisioner: Provisioner,
+    now: datetime,
+) -> WorkspaceStatus:
+    """
+    Return the whole status.
+
+    Args:
+        workspace: Carries the last status, for the times of the conditions.
+        seen: What is reported on.
+        plan: What is being made of the last accepted Workspace; None if none was ever accepted.
+        refusal: What is wrong with the newest one.
+        provisioner: Names the condition about the nodes.
+        now: The time of whatever changed.
+
+    """
+    meta = workspace.metadata
+    return WorkspaceStatus(
+        observedGeneration=meta.generation,
+        workerNodes=list(plan.node_plan.in_use) if plan is not None else [],
+        machines=planned_machines(workspace, plan),
+        conditions=[
+            Condition(
+                type=finding.type,
+                status=finding.status,
+                reason=finding.reason,
+                message=finding.message[:MAX_CONDITION_MESSAGE],
+                lastTransitionTime=since(finding, workspace, now),
+                observedGeneration=meta.generation,
+            )
+            for finding in findings(workspace, seen, plan, refusal, provisioner)
+        ],
+    )
+
+
+def planned_machines(workspace: Workspace, plan: Plan | None) -> list[PlannedMachine]:
+    """Return the Machines that shall be; without a plan those that were planned before."""
+    if plan is not None:
+        return list(plan.node_plan.machines)
+    return [PlannedMachine(**machine.model_dump()) for machine in workspace.status.machines]
+
+
+def since(finding: Finding, workspace: Workspace, now: datetime) -> datetime:
+    """Return when a finding's status changed last."""
+    for before in workspace.status.conditions:
+        if (before.type, before.status) == (finding.type, finding.status):
+            return before.lastTransitionTime or now
+    return now
+
+
+def findings(
+    workspace: Workspace,
+    seen: Seen,
+    plan: Plan | None,
+    refusal: Refusal | None,
+    provisioner: Provisioner,
+) -> Iterator[Finding]:
+    """Yield every condition, in the order of their happening."""
+    yield accepted(plan, refusal)
+    if plan is None:
+        why = f"nothing is made of a Workspace that is refused: {refusal}"
+        for name in condition_names(workspace, provisioner):
+            yield Finding(type=name, status="False", reason="Refused", message=why)
+        yield from deleting(workspace)
+        return
+    nodes = resource_ready(plan)
+    serving = inference_ready(plan, seen)
+    if provisioner is not Provisioner.NONE:
+        yield machines_ready(plan, seen, provisioner)
+    yield nodes
+    yield serving
+    yield from whole(nodes, serving, plan, refusal)
+    yield from deleting(workspace)
+
+
+def condition_names(workspace: Workspace, provisioner: Provisioner) -> list[str]:
+    """Return the conditions of a Workspace that was never accepted."""
+    job = workspace.inference is None and workspace.tuning is not None
+    return [
+        *([NODE_CONDITIONS[provisioner][0]] if provisioner in NODE_CONDITIONS else []),
+        "ResourceReady",
+        "JobStarted" if job else "InferenceReady",
+        "WorkspaceSucceeded",
+        "WorkspaceReady",
+    ]
+
+
+def accepted(plan: Plan | None, refusal: Refusal | None) -> Finding:
+    """Say whether what the user wrote can be done."""
+    if refusal is not None:
+        return Finding(type="Accepted", status="False", reason="Refused", message=str(refusal))
+    notes = "; ".join(plan.notes) if plan is not None else ""
+    return Finding(type="Accepted", status="True", reason="Accepted", message=notes)
+
+
+def machines_ready(plan: Plan, seen: Seen, provisioner: Provisioner) -> Finding:
+    """Say whether the Machines that were asked for are Ready and show their GPUs."""
+    name, pending, one, many = NODE_CONDITIONS[provisioner]
+    node_plan = plan.node_plan
+    unready = [
+        machine.name
+        for machine in node_plan.machines
+        if machine.name not in seen.claims or not seen.claims[machine.name].ready
+    ]
+    why = "; ".join(node_plan.lacking)
+    if not node_plan.machines:
+        message = f"no {one} is needed: existing nodes are used"
+        return Finding(type=name, status="True", reason="ExistingNodesUsed", message=message)
+    if unready and node_plan.failing:
+        return Finding(type=name, status="False", reason=f"{one}FailedCreation", message=why)
+    if unready:
+        message = (
+            f"creating {len(unready)} {many}: {why}" if why else f"creating {len(unready)} {many}"
+        )
+        return Finding(type=name, status="Unknown", reason=pending, message=message)
+    if why:
+        reason = f"check{one[0].upper()}{one[1:]}StatusFailed"
+        return Finding(type=name, status="False", reason=reason, message=why)
+    return Finding(
+        type=name,
+        status="True",
+        reason="installNodePluginsSuccess",
+        message=f"{many} plugins have been installed successfully"
+        if provisioner is Provisioner.MACHINE
+        else f"{one} plugins have been installed successfully",
+    )
+
+
+def resource_ready(plan: Plan) -> Finding:
+    """Say whether every node is there, Ready, and shows its GPUs."""
+    if plan.node_plan.ready:
+        return Finding(
+            type="ResourceReady",
+            status="True",
+            reason="workspaceResourceStatusSuccess",
+            message="workspace resource is ready",
+        )
+    failed = plan.node_plan.failing
+    return Finding(
+        type="ResourceReady",
+        status="False",
+        reason="workspaceResourceStatusFailed" if failed else "workspaceResourceStatusPending",
+        message="; ".join(plan.node_plan.lacking),
+    )
+
+
+def inference_ready(plan: Plan, seen: Seen) -> Finding:
+    """Say whether every replica of the accepted revision serves."""
+    if seen.workload is None:
+        return not_serving(
+            "the model server is about to be made"
+            if plan.workload
+            else "the model server waits for its nodes"
+        )
+    kind, workload = seen.workload.kind.lower(), seen.workload
+    if is_serving(workload, plan):
+        return Finding(
+            type="InferenceReady",
+            status="True",
+            reason="WorkspaceInferenceStatusSuccess",
+            message="Inference has been deployed successfully",
+        )
+    causes = "; ".join(seen.pod_problems)
+    if workload.failure:
+        told = f"{kind} {plan.name} is not progressing: {workload.failure}"
+        return not_serving("; ".join(filter(None, (told, causes))), failed=True)
+    progress = f"{workload.ready_replicas} of {plan.replicas} pods are ready"
+    if workload.revision != str(plan.revision.number) or not workload.settled:
+        progress = f"revision {plan.revision.number} is being rolled out, {progress}"
+    return not_serving("; ".join(filter(None, (progress, causes))), failed=bool(causes))
+
+
+def is_serving(workload: SeenWorkload, plan: Plan) -> bool:
+    """Whether the pods that are ready are those of the accepted revision, and all of them."""
+    return (
+        workload.revision == str(plan.revision.number)
+        and workload.settled
+        and workload.ready_replicas == plan.replicas
+        and not workload.failure
+    )
+
+
+def not_serving(message: str, *, failed: bool = False) -> Finding:
+    """Return the finding that the model does not serve, or not yet."""
+    state = "Failed" if failed else "Pending"
+    reason = f"WorkspaceInferenceStatus{state}"
+    return Finding(type="InferenceReady", status="False", reason=reason, message=message)
+
+
+def whole(
+    nodes: Finding, serving: Finding, plan: Plan, refusal: Refusal | None
+) -> Iterator[Finding]:
+    """
+    Say whether the Workspace as a whole is as wished, under both of its names.
+
+    ``WorkspaceReady`` is what Kaito's README prints, ``WorkspaceSucceeded`` what its code sets.
+    """
+    parts = [part for part in (nodes, serving) if part.status != "True"]
+    status: ConditionStatus = "False" if parts else "True"
+    failed = any(part.reason.endswith("Failed") for part in parts)
+    reason = "workspaceFailed" if failed else "workspacePending" if parts else "workspaceSucceeded"
+    causes = [part.message for part in parts] or ["workspace succeeds"]
+    if refusal is not None:
+        causes.append(f"revision {plan.revision.number} is kept, the newest is refused: {refusal}")
+    for name in ("WorkspaceSucceeded", "WorkspaceReady"):
+        yield Finding(type=name, status=status, reason=reason, message="; ".join(causes))
+
+
+def deleting(workspace: Workspace) -> Iterator[Finding]:
+    """Say that the Workspace is on its way out, while it still can be seen."""
+    if workspace.metadata.deletionTimestamp is not None:
+        yield Finding(
+            type="WorkspaceDeleting",
+            status="True",
+            reason="workspaceDeleted",
+            message="workspace is being deleted",
+        )

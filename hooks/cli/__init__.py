@@ -1,0 +1,128 @@
+"""
+The command line ``metakaito``.
+
+One module per command, and beside it, where it needs more than click, one that does the work. The
+first kind imports nothing slow at its top, so that ``metakaito --help`` starts in a tenth of a
+second; the second is imported once its command runs.
+"""
+
+import inspect
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from hooks.cli.about import completion, version
+from hooks.cli.demo import demo
+from hooks.cli.errors import FAILED, OK, REFUSED, Stop
+from hooks.cli.facts import list_instance_types, list_models
+from hooks.cli.hook import customize, sync
+from hooks.cli.render import render
+from hooks.cli.schema import crd, schema
+from hooks.cli.serve import serve
+from hooks.cli.simulate import simulate
+
+__all__ = ["cli", "main"]
+
+PROGRAM = "metakaito"
+# What a shell says of a program that Ctrl-C ended.
+INTERRUPTED = 130
+
+
+class InOrder(click.Group):
+    """Commands listed in the order in which a newcomer wants them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (overridden)
+        """Return the names as they were added."""
+        return list(self.commands)
+
+
+@click.group(
+    cls=InOrder,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 it went well, 1 it failed, 2 what was asked for is refused or misspelt.",
+)
+def cli() -> None:
+    """
+    Turn Kaito Workspaces into nodes and model servers, with pure functions behind Metacontroller.
+
+    Nothing here needs a cluster. Start with:
+
+      metakaito demo                        watch a model come up, through the real webhooks
+      metakaito render workspace.yaml       see every object that a Workspace becomes
+      metakaito simulate workspace.yaml     see it happen, also when things go wrong
+
+    Settings are variables called METAKAITO_...; options of a command come before them.
+    """
+
+
+def with_examples(command: click.Command) -> click.Command:
+    """Let the help of a command, and of those below it, keep the lines that are indented."""
+    paragraphs = inspect.cleandoc(command.help or "").split("\n\n")
+    command.help = "\n\n".join(
+        f"\b\n{paragraph}" if "\n  " in f"\n{paragraph}" else paragraph for paragraph in paragraphs
+    )
+    if isinstance(command, click.Group):
+        for below in command.commands.values():
+            with_examples(below)
+    return command
+
+
+for _command in (
+    demo,
+    render,
+    simulate,
+    list_models,
+    list_instance_types,
+    serve,
+    sync,
+    customize,
+    crd,
+    schema,
+    version,
+    completion,
+):
+    cli.add_command(_command)
+with_examples(cli)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; whatever its user can mend is told in a line and without a traceback."""
+    try:
+        code = cli.main(args=arguments, prog_name=PROGRAM, standalone_mode=False)
+        sys.stdout.flush()
+    except Stop as stop:
+        code = told(stop.code, *stop.lines)
+    except click.ClickException as error:
+        code = told(*verdict(error))
+    except (click.Abort, KeyboardInterrupt):
+        code = INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read has enough. Python would complain once more when it flushes at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = FAILED
+    return code if isinstance(code, int) else OK
+
+
+def told(code: int, *lines: str) -> int:
+    """Write lines to standard error and return the code."""
+    for line in lines:
+        click.echo(line, err=True)
+    return code
+
+
+def verdict(error: click.ClickException) -> tuple[int, str]:
+    """Return the exit code and the line for what is wrong with the arguments."""
+    reason = error.format_message()
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        return REFUSED, reason
+    if not isinstance(error, click.UsageError):
+        return FAILED, reason
+    command = error.ctx.command_path if error.ctx is not None else PROGRAM
+    return REFUSED, f"{command}: {' '.join(reason.split()).rstrip('.')}. See '{command} --help'."

@@ -1,0 +1,216 @@
+"""
+Manifests in files: YAML or JSON, several documents or a List, read as kubectl reads them.
+
+Whatever is wrong with a file is told with its line.
+"""
+
+import json
+import re
+import reprlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from composite.models import JsonObject
+from hooks.cli.errors import Failed
+
+if yaml.__with_libyaml__:  # several times as fast
+    from yaml import CSafeLoader as SafeLoader
+else:
+    from yaml import SafeLoader  # type: ignore[assignment]
+
+STANDARD_INPUT = "-"
+
+
+class Manifest(NamedTuple):
+    """One object, and where it was written."""
+
+    file: str
+    line: int
+    content: JsonObject
+
+    @property
+    def place(self) -> str:
+        """``FILE:LINE``."""
+        return f"{self.file}:{self.line}"
+
+
+class _Loader(SafeLoader):
+    """Safe YAML whose plain words mean what they mean to kubectl: a date is text."""
+
+
+# Source: https://github.com/kubernetes-sigs/yaml/blob/v1.4.0/goyaml.v2/resolve.go
+_WORDS = "true|True|TRUE|yes|Yes|YES|on|On|ON|y|Y|false|False|FALSE|no|No|NO|off|Off|OFF|n|N"
+_Loader.yaml_implicit_resolvers = {}
+for _kind, _pattern, _first in (
+    ("null", r"null|Null|NULL|~|", ["n", "N", "~", ""]),
+    ("bool", _WORDS, list("tTyYoOfFnN")),
+    ("int", r"[-+]?(0b[01_]+|0x[0-9a-fA-F_]+|0[0-7_]*|[1-9][0-9_]*)", list("-+0123456789")),
+    (
+        "float",
+        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?",
+        list("-+0123456789."),
+    ),
+    ("merge", r"<<", ["<"]),
+):
+    _Loader.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_kind}", re.compile(rf"^(?:{_pattern})$"), _first
+    )
+
+
+def _truth(loader: _Loader, node: yaml.ScalarNode) -> bool:
+    return loader.construct_scalar(node).lower() in {"true", "yes", "on", "y"}
+
+
+_Loader.add_constructor("tag:yaml.org,2002:bool", _truth)
+
+
+def read_text(file: str) -> str:
+    """
+    Return what a file holds, or standard input for ``-``.
+
+    Raises:
+        Failed: It cannot be read, or is not text.
+
+    """
+    try:
+        if file == STANDARD_INPUT:
+            return sys.stdin.buffer.read().decode()
+        return Path(file).read_bytes().decode()
+    except OSError as error:
+        raise Failed(f"{file}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise Failed(f"{file}:{line}: is not UTF-8 text: {error.reason}") from None
+
+
+def read_manifests(file: str) -> list[Manifest]:
+    """
+    Return every object of a file, the members of a List one by one.
+
+    Raises:
+        Failed: It cannot be read, is not YAML, or a document is no object.
+
+    """
+    return [
+        member
+        for line, value in _documents(file, read_text(file))
+        if value is not None
+        for member in _members(Manifest(file, line, _object(file, line, value)))
+    ]
+
+
+def read_request(file: str) -> JsonObject:
+    """
+    Return the one document of a file.
+
+    Raises:
+        Failed: It cannot be read, is not JSON or YAML, or is not one object.
+
+    """
+    found = [each for each in _documents(file, read_text(file)) if each[1] is not None]
+    if len(found) != 1:
+        raise Failed(f"{file}: must be one JSON object, holds {len(found)} documents")
+    ((line, value),) = found
+    if not isinstance(value, dict):
+        raise Failed(f"{file}:{line}: must be a JSON object, is {_said(value)}")
+    return value
+
+
+def _documents(file: str, text: str) -> Iterator[tuple[int, Any]]:
+    """Yield each document with the line it begins on."""
+    if text.lstrip().startswith("{"):
+        # JSON is YAML, but for tabs.
+        try:
+            yield 1, _as_json(json.loads(text), f"{file}:1")
+        except ValueError:
+            pass
+        else:
+            return
+    try:
+        loader = _Loader(text)
+        while loader.check_node():
+            node = loader.get_node()
+            assert node is not None  # noqa: S101  (check_node said so)
+            _require_unique_keys(file, node)
+            line = node.start_mark.line + 1
+            yield line, _as_json(loader.construct_document(node), f"{file}:{line}")
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark is not None else 1
+        raise Failed(f"{file}:{line}: {_reason(error)}") from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise Failed(f"{file}:{line}: {error.reason}") from None
+    except RecursionError:
+        raise Failed(f"{file}:1: refers to itself, or is nested too deeply") from None
+    except ValueError as error:
+        raise Failed(f"{file}:1: is not YAML: {error}") from None
+
+
+def _as_json(value: Any, place: str) -> Any:  # noqa: ANN401  (YAML in, JSON out)
+    """Return what the API server gets: fields without a value are absent, every key is text."""
+    match value:
+        case dict():
+            return {
+                key if isinstance(key, str) else json.dumps(key, default=str): _as_json(item, place)
+                for key, item in value.items()
+                if item is not None
+            }
+        case list():
+            return [_as_json(item, place) for item in value]
+        case str() | bool() | int() | float() | None:
+            return value
+    raise Failed(f"{place}: holds a value of type {type(value).__name__}, which JSON does not have")
+
+
+def _reason(error: yaml.MarkedYAMLError) -> str:
+    return " ".join(filter(None, [error.problem, error.context]))
+
+
+def _require_unique_keys(file: str, root: yaml.Node) -> None:
+    """Refuse a key that its map already has; PyYAML lets the last one win silently."""
+    nodes, met = [root], set()
+    for node in nodes:  # grows while we walk; an alias is met again
+        if not isinstance(node, yaml.CollectionNode) or id(node) in met:
+            continue
+        met.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            nodes += node.value
+            continue
+        lines: dict[str, int] = {}
+        for key, value in node.value:
+            nodes.append(value)
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            line = key.start_mark.line + 1
+            if key.value in lines and key.value != "<<":
+                first = lines[key.value]
+                raise Failed(f"{file}:{line}: {key.value!r} is written already on line {first}")
+            lines[key.value] = line
+
+
+def _object(file: str, line: int, value: Any) -> JsonObject:  # noqa: ANN401  (what YAML gave)
+    if not isinstance(value, dict):
+        raise Failed(f"{file}:{line}: must be an object with kind and metadata, is {_said(value)}")
+    return value
+
+
+def _said(value: Any) -> str:  # noqa: ANN401  (what YAML gave)
+    return "a list" if isinstance(value, list) else reprlib.repr(value)
+
+
+def _members(manifest: Manifest) -> Iterator[Manifest]:
+    """Yield the objects of a List, or the one object that it is not a List of."""
+    file, line, content = manifest
+    if content.get("kind") != "List":
+        yield manifest
+        return
+    items = content.get("items")
+    if not isinstance(items, list):
+        raise Failed(f"{file}:{line}: items: must be a list of objects")
+    for item in items:
+        yield from _members(Manifest(file, line, _object(file, line, item)))

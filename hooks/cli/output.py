@@ -1,0 +1,71 @@
+"""What commands print: text, YAML and JSON for machines, tables for people."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+# Wide enough for every table we print; a terminal that is narrower wraps by itself.
+PLAIN_WIDTH = 400
+
+
+def print_text(text: str) -> None:
+    """Write text that ends its own lines to standard output."""
+    click.echo(text, nl=False)
+
+
+def as_json(value: object) -> str:
+    """Return JSON for people and machines alike."""
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+
+
+def as_yaml(documents: Iterable[object]) -> str:
+    """Return one YAML document for each value, in the order of their fields."""
+    import yaml  # noqa: PLC0415  (see the package)
+
+    return yaml.dump_all(
+        documents,
+        Dumper=_dumper(),
+        sort_keys=False,
+        explicit_start=True,
+        allow_unicode=True,
+        width=PLAIN_WIDTH,
+    )
+
+
+def _dumper() -> Any:  # noqa: ANN401  (a class that PyYAML's types do not describe)
+    """Return a dumper that repeats what occurs twice, and writes many lines as many lines."""
+    import yaml  # noqa: PLC0415  (see the package)
+
+    class Dumper(yaml.SafeDumper):
+        def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002  (overridden)
+            return True
+
+    def text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+        style = "|" if "\n" in value else None
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+    Dumper.add_representer(str, text)
+    return Dumper
+
+
+def as_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return a table as kubectl prints it: upper-case heads, columns that line up, no lines."""
+    table = [list(columns), *([str(cell) for cell in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    lines = (
+        "   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in table
+    )
+    return "".join(f"{line}\n" for line in lines)
+
+
+def console(*, err: bool = False) -> "Console":
+    """Return where colour may go: to a terminal, unless NO_COLOR says otherwise."""
+    from rich.console import Console  # noqa: PLC0415  (see the package)
+
+    return Console(stderr=err, highlight=False, soft_wrap=True)

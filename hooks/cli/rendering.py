@@ -1,0 +1,224 @@
+"""The work of ``render``: play a cluster in which all goes well, and see what comes of it."""
+
+from collections.abc import Iterable, Iterator
+
+from pydantic import ValidationError
+
+from composite import names, observed
+from composite.catalog import Catalog, Provisioner
+from composite.models import JsonObject
+from composite.simulate import Clock, Cluster, Gpus, HotLoop, MetacontrollerCrash
+from composite.simulate.errors import ApiError
+from composite.simulate.in_process import InProcess
+from composite.workspace.api import Resource, WorkspaceSpec
+from composite.workspace.observe import template_gpus
+from composite.workspace.rules import named_preset, read_spec
+from composite.workspace.server import expected_gpus
+from hooks.cli.errors import Failed
+from hooks.cli.files import Manifest
+from hooks.cli.options import catalog_of
+from hooks.cli.output import as_json, as_yaml, print_text
+from hooks.cli.refusals import name_of, require_accepted, written
+from hooks.cli.worlds import World, read_worlds
+from hooks.logs import summary
+from hooks.settings import Settings
+
+# What the hooks and the cluster read of an object, by its kind.
+READ: dict[str, type[observed.Object]] = {
+    "Node": observed.Node,
+    "Pod": observed.Pod,
+    "Machine": observed.Claim,
+    "NodeClaim": observed.Claim,
+    "Deployment": observed.Workload,
+    "StatefulSet": observed.Workload,
+    "ControllerRevision": observed.ControllerRevision,
+}
+
+
+def render_files(files: Iterable[str], settings: Settings, output: str) -> None:
+    """Print what the Workspaces in the files become, in the order of the files."""
+    catalog = catalog_of(settings)
+    worlds = read_worlds(files)
+    require_accepted([m for world in worlds for m in world.workspaces], catalog)
+    found = [obj for world in worlds for obj in rendered(world, catalog)]
+    if output == "json":
+        print_text(as_json({"apiVersion": "v1", "kind": "List", "items": found}))
+    else:
+        print_text(as_yaml(found))
+
+
+def rendered(world: World, catalog: Catalog) -> list[JsonObject]:
+    """
+    Return every object that exists once the Workspaces of a world have their nodes.
+
+    Raises:
+        Failed: A Workspace does not get its nodes, since those that are given are not fit.
+
+    """
+    clock = Clock()
+    provisioner = catalog.provisioning.provisioner
+    cluster = Cluster(
+        InProcess(catalog, clock),
+        clock=clock,
+        provisioner=provisioner,
+        gpus=shown_gpus(world.workspaces, catalog),
+    )
+    play(cluster, given_objects(world, catalog))
+    if provisioner is Provisioner.NONE:
+        play(cluster, fitting_nodes(world, cluster, catalog))
+    problems = [
+        f"{manifest.file}: {name_of(manifest)}: {reason}"
+        for manifest in world.workspaces
+        if (reason := why_not_there(cluster, manifest))
+    ]
+    if problems:
+        raise Failed(*problems)
+    return cluster.desired()
+
+
+def play(cluster: Cluster, given: Iterable[tuple[str, JsonObject]]) -> None:
+    """Add objects to the cluster, each with the place it is from, and let everybody act."""
+    for place, obj in given:
+        try:
+            cluster.apply(obj)
+        except ApiError as error:
+            raise Failed(f"{place}: {error}") from None
+    try:
+        cluster.run()
+    except (HotLoop, MetacontrollerCrash) as error:
+        raise Failed(f"the simulated cluster cannot go on: {error}") from None
+
+
+def given_objects(world: World, catalog: Catalog) -> Iterator[tuple[str, JsonObject]]:
+    """Yield what the files say, the Workspaces last; a Node that says no status is well."""
+    for manifest in (*world.others, *world.workspaces):
+        require_readable(manifest)
+        obj = without_owners(manifest.content)
+        if obj.get("kind") == "Node":
+            obj = {"spec": {}, "status": well(gpus_of(obj, catalog)), **obj}
+        yield manifest.place, obj
+
+
+def require_readable(manifest: Manifest) -> None:
+    """
+    Refuse an object whose fields have not the types that the API server demands.
+
+    Raises:
+        Failed: With the field.
+
+    """
+    model = READ.get(str(manifest.content.get("kind")), observed.Object)
+    try:
+        model.model_validate(manifest.content)
+    except ValidationError as error:
+        raise Failed(f"{manifest.place}: {summary(error)}") from None
+
+
+def without_owners(obj: JsonObject) -> JsonObject:
+    """Return an object that nobody owns: owners that are not there would have it deleted."""
+    metadata = {k: v for k, v in obj["metadata"].items() if k != "ownerReferences"}
+    return {**obj, "metadata": metadata}
+
+
+def gpus_of(node: JsonObject, catalog: Catalog) -> Gpus:
+    """Return what a Node shows that is as its instance type says; one GPU if that is unknown."""
+    labels = node["metadata"].get("labels") or {}
+    row = catalog.instance_types.get(labels.get(names.LABEL_INSTANCE_TYPE, ""))
+    return Gpus(row.gpuResource, row.gpuCount) if row is not None else Gpus()
+
+
+def well(gpus: Gpus) -> JsonObject:
+    """Return the status of a Node that is Ready and shows its GPUs."""
+    shown = {gpus.resource: str(gpus.count), "pods": "110"}
+    return {
+        "capacity": shown,
+        "allocatable": shown,
+        "conditions": [{"type": "Ready", "status": "True", "reason": "KubeletReady"}],
+    }
+
+
+def shown_gpus(workspaces: Iterable[Manifest], catalog: Catalog) -> dict[str, Gpus]:
+    """
+    Return what Nodes show by instance type.
+
+    A type that is in no table is taken to have what the Workspaces that name it need.
+    """
+    found = {
+        row.name: Gpus(row.gpuResource, row.gpuCount) for row in catalog.instance_types.values()
+    }
+    for manifest in workspaces:
+        spec = read_spec(written(manifest.content))
+        needed = Gpus(count=needed_gpus(spec, catalog))
+        if spec.resource.instanceType not in catalog.instance_types:
+            known = found.get(spec.resource.instanceType, needed)
+            found[spec.resource.instanceType] = max(known, needed, key=lambda gpus: gpus.count)
+    return found
+
+
+def needed_gpus(spec: WorkspaceSpec, catalog: Catalog) -> int:
+    """Return how many GPUs each pod asks for on a node that is not in the table."""
+    preset = named_preset(spec.inference, catalog)
+    if preset is not None:
+        return preset.gpu.count
+    template = spec.inference.template if spec.inference is not None else None
+    return expected_gpus(None, None, template_gpus(template or {}))
+
+
+def fitting_nodes(
+    world: World, cluster: Cluster, catalog: Catalog
+) -> Iterator[tuple[str, JsonObject]]:
+    """Yield the Nodes that the Workspaces still lack, each for one Workspace alone."""
+    gpus = shown_gpus(world.workspaces, catalog)
+    for manifest in world.workspaces:
+        metadata = manifest.content["metadata"]
+        resource = read_spec(written(manifest.content)).resource
+        used = (found(cluster, manifest).get("status") or {}).get("workerNodes") or ()
+        for number in range(len(used), resource.count):
+            yield (
+                manifest.place,
+                a_node(
+                    metadata["name"],
+                    metadata.get("namespace") or "default",
+                    number,
+                    resource,
+                    gpus.get(resource.instanceType, Gpus()),
+                ),
+            )
+
+
+def a_node(name: str, namespace: str, number: int, resource: Resource, gpus: Gpus) -> JsonObject:
+    """Return a Node as a Workspace needs it."""
+    labels = {
+        **resource.labelSelector.labels,
+        names.LABEL_INSTANCE_TYPE: resource.instanceType,
+        names.LABEL_WORKSPACE: name,
+        names.LABEL_WORKSPACE_NAMESPACE: namespace,
+        names.LABEL_HOSTNAME: f"{namespace}-{name}-node-{number}",
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": labels[names.LABEL_HOSTNAME], "labels": labels},
+        "spec": {},
+        "status": well(gpus),
+    }
+
+
+def found(cluster: Cluster, manifest: Manifest) -> JsonObject:
+    """Return a Workspace as it is in the cluster by now."""
+    metadata = manifest.content["metadata"]
+    namespace = metadata.get("namespace") or "default"
+    for workspace in cluster.store.list_of(names.WORKSPACES, namespace):
+        if workspace["metadata"]["name"] == metadata["name"]:
+            return workspace
+    return {}
+
+
+def why_not_there(cluster: Cluster, manifest: Manifest) -> str | None:
+    """Return why a Workspace has not its nodes, in the words of its status; None if it has."""
+    conditions = (found(cluster, manifest).get("status") or {}).get("conditions") or ()
+    for condition in conditions:
+        if condition["type"] == "ResourceReady":
+            return None if condition["status"] == "True" else str(condition["message"])
+    failures = [entry.details[0] for entry in cluster.timeline if entry.what == "failed"]
+    return failures[-1] if failures else "nothing was planned for it"

@@ -1,0 +1,212 @@
+"""The work of ``demo``: the quick start through a real server, shown while it happens."""
+
+import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib.resources import as_file, files
+from pathlib import Path
+from time import monotonic, sleep
+from types import FrameType
+from typing import NoReturn
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from composite import names
+from composite.models import JsonObject
+from composite.simulate import Clock, Cluster, Entry
+from hooks.cli.errors import Failed
+from hooks.cli.files import Manifest, read_manifests
+from hooks.cli.output import as_table, as_yaml, console
+from hooks.cli.remote import Remote
+from hooks.cli.rendering import shown_gpus
+from hooks.cli.servers import Server, started_server
+from hooks.cli.story import clock_time, kubectl_table
+from presets import load_catalog
+
+# So much virtual time passes between two pictures, and so much of ours, at a terminal.
+STEP_SECONDS = 5.0
+PAUSE_SECONDS = 0.02
+
+# Columns that kubectl shows with -o wide only.
+WIDE = frozenset({"WORKSPACESUCCEEDED", "WHY"})
+
+# What a newcomer wants to see happen: who does it, to what, and the detail that says it is so.
+MILESTONES = (
+    ("created", names.KIND, "", "is created"),
+    ("created", "Machine", "", "is asked for, through status.machines and /machines/sync"),
+    ("updated", "Machine", "MachineLaunched=True", "is launched by the provisioner"),
+    ("updated", "Machine", "MachineRegistered=True", "has registered its node"),
+    ("updated", "Node", "Ready=True", "is Ready"),
+    ("updated", "Node", "status.allocatable.nvidia.com/gpu", "shows its GPU"),
+    ("created", "Deployment", "", "is made, now that its pod can run at once"),
+    ("created", "Service", "", "is made"),
+    ("updated", "Pod", "PodScheduled=True", "is on the node and pulls its image"),
+    ("updated", "Pod", "status.phase: Pending → Running", "has started and loads the model"),
+    ("updated", "Pod", "Ready=True", "answers"),
+    ("updated", names.KIND, "WorkspaceReady=True", "is ready"),
+)
+
+
+def show_demo(out: Path | None, *, keep_serving: bool) -> None:
+    """
+    Play the quick start and show it.
+
+    Raises:
+        Failed: The server does not start, or the Workspace does not become ready.
+
+    """
+    screen = console()
+    folder = out if out is not None else Path(tempfile.mkdtemp(prefix="metakaito-demo-"))
+    make_folder(folder)
+    with quick_start() as manifest, ended_by_signals():
+        screen.print("Starting the webhooks with 'metakaito serve' ...")
+        begin = monotonic()
+        # The usual settings, whatever the environment says.
+        options = ("--provisioner", "machine", "--cloud", "azure")
+        with started_server(folder / "server.log", *options) as server:
+            screen.print(
+                f"They answer on {server.url} after {monotonic() - begin:.1f} s "
+                f"(process {server.process.pid}, log in {folder / 'server.log'})."
+            )
+            cluster = watched(manifest, server, screen)
+            print_end(cluster, folder, screen)
+            if keep_serving:
+                wait_for(server, screen)
+
+
+@contextmanager
+def quick_start() -> Iterator[Manifest]:
+    """Give the Workspace of the quick start, which comes with this package."""
+    with as_file(files("hooks.cli") / "quickstart.yaml") as file:
+        yield read_manifests(str(file))[0]
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Leave in good order when told to end, so that what was started is stopped."""
+
+    def leave(number: int, _: FrameType | None) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    signals = (signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, leave) for number in signals}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def make_folder(folder: Path) -> None:
+    """
+    Make the folder to write to.
+
+    Raises:
+        Failed: It cannot be made.
+
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Failed(f"--out: {folder} cannot be made: {error.strerror}") from None
+
+
+def watched(manifest: Manifest, server: Server, screen: Console) -> Cluster:
+    """Play the Workspace against the server, and show each step as it happens."""
+    name = manifest.content["metadata"]["name"]
+    screen.print(
+        f"\nApplying Workspace {name} to a cluster in memory; the webhooks are asked over HTTP, "
+        "the clock is virtual.\n"
+    )
+    clock = Clock()
+    remote = Remote(server.url, clock)
+    cluster = Cluster(remote, clock=clock, gpus=shown_gpus([manifest], load_catalog()))
+    cluster.apply(manifest.content)
+    told = 0
+    # Elsewhere than at a terminal only the lines above the picture are printed.
+    with Live(console=screen, transient=True, auto_refresh=False) as picture:
+        settled = False
+        while not settled:
+            settled = cluster.run(until=clock.seconds + STEP_SECONDS)
+            for line in milestones(cluster.timeline[told:]):
+                screen.print(line)
+            told = len(cluster.timeline)
+            if screen.is_terminal:
+                table = kubectl_table(cluster.store.everything(), clock.now)
+                picture.update(Text(f"\n{clock_time(clock.seconds)}\n{table}"), refresh=True)
+                sleep(PAUSE_SECONDS)
+    remote.close()
+    return cluster
+
+
+def milestones(entries: list[Entry]) -> Iterator[Text]:
+    """Yield a line for each step that a newcomer wants to see."""
+    for entry in entries:
+        for what, kind, detail, sentence in MILESTONES:
+            if (
+                entry.what == what
+                and entry.about.partition(" ")[0] == kind
+                and any(found.startswith(detail) for found in (*entry.details, ""))
+            ):
+                time = (f"{clock_time(entry.seconds):>8}  ", "cyan")
+                yield Text.assemble(time, f"{entry.about} {sentence}")
+
+
+def print_end(cluster: Cluster, folder: Path, screen: Console) -> None:
+    """
+    Print what kubectl would have shown from the beginning, and what was made.
+
+    Raises:
+        Failed: The Workspace is not ready.
+
+    """
+    rows = kubectl_rows(cluster.timeline)
+    screen.print("\n$ kubectl get workspaces --watch")
+    screen.print(as_table(list(rows[0]), [list(row.values()) for row in rows]))
+    screen.print(f"It became these objects, each in a file in {folder}:\n")
+    for number, child in enumerate(cluster.desired(), 1):
+        file = write(folder, number, child)
+        screen.print(f"  {child['kind']:<20}{child['metadata']['name']:<30}{file.name}")
+    screen.print(
+        f"\n{clock_time(cluster.clock.seconds)} of virtual time, "
+        f"{len(cluster.requests)} requests over HTTP."
+    )
+    if rows[-1]["WORKSPACEREADY"] != "True":
+        raise Failed("the Workspace did not become ready")
+
+
+def kubectl_rows(timeline: list[Entry]) -> list[dict[str, str]]:
+    """Return the rows of ``kubectl get workspaces --watch``, less those that repeat the last."""
+    rows: list[dict[str, str]] = []
+    for entry in timeline:
+        row = {k: v for k, v in (entry.columns or {}).items() if k not in WIDE}
+        if row and (not rows or {**row, "AGE": ""} != {**rows[-1], "AGE": ""}):
+            rows.append(row)
+    return rows
+
+
+def write(folder: Path, number: int, obj: JsonObject) -> Path:
+    """
+    Write one object to a file of its own.
+
+    Raises:
+        Failed: It cannot be written.
+
+    """
+    file = folder / f"{number}-{obj['kind'].lower()}-{obj['metadata']['name']}.yaml"
+    try:
+        file.write_text(as_yaml([obj]), encoding="utf-8")
+    except OSError as error:
+        raise Failed(f"--out: {file} cannot be written: {error.strerror}") from None
+    return file
+
+
+def wait_for(server: Server, screen: Console) -> None:
+    """Leave the server running until somebody has enough of it."""
+    screen.print(f"\nStill serving on {server.url}, for example {server.url}/metrics.")
+    screen.print("Ctrl-C stops it.")
+    with suppress(KeyboardInterrupt):
+        server.process.wait()

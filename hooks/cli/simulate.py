@@ -1,0 +1,55 @@
+"""``simulate``: a Workspace played in the embedded cluster."""
+
+import click
+
+from hooks.cli.options import Flags, output_option, settings_of, settings_options
+
+
+@click.command(short_help="Play a Workspace in a cluster that is not there.")
+@click.argument("file", required=False, metavar="FILE|-")
+@click.option(
+    "--scenario",
+    metavar="NAME|FILE",
+    help="What happens meanwhile; without one all goes well.",
+)
+@click.option("--list", "list_them", is_flag=True, help="List the scenarios that come along.")
+@click.option(
+    "--hooks",
+    metavar="URL",
+    help="Ask this server instead of calling the functions; start it with "
+    "'metakaito serve --virtual-clock' and the same other options.",
+)
+@settings_options
+@output_option("table", "json")
+def simulate(
+    file: str | None,
+    scenario: str | None,
+    list_them: bool,  # noqa: FBT001  (click passes it by name)
+    hooks: str | None,
+    output: str,
+    flags: Flags,
+) -> None:
+    """
+    Play a Workspace against an embedded cluster until nothing changes, and print what happened.
+
+    The cluster has an API server, Metacontroller, a provisioner, a kubelet and a device plugin; its
+    clock is virtual, so half an hour takes a second. The columns are those of 'kubectl get
+    workspace'. A FILE is what 'metakaito render' takes.
+
+    Examples:
+      metakaito simulate workspace.yaml
+      metakaito simulate workspace.yaml --scenario node-lost
+      metakaito simulate --list
+
+    Exit codes: 0 it ended as the scenario promises (without one: ready), 1 it did not or a file
+    cannot be read, 2 a Workspace is refused.
+
+    """
+    from hooks.cli import simulating  # noqa: PLC0415  (see the package)
+
+    if list_them:
+        simulating.list_scenarios(output)
+        return
+    if file is None:
+        raise click.UsageError("Missing argument 'FILE|-'", click.get_current_context())
+    simulating.simulate_file(file, scenario, hooks, settings_of(**flags), output)

@@ -1,0 +1,180 @@
+"""The work of ``simulate``: play a scenario and tell the story."""
+
+import sys
+from datetime import timedelta
+from difflib import get_close_matches
+from pathlib import Path
+from time import monotonic
+from typing import Self
+
+from rich.status import Status
+
+from composite.models import JsonObject
+from composite.simulate import (
+    Clock,
+    Hooks,
+    HotLoop,
+    MetacontrollerCrash,
+    Run,
+    Scenario,
+    simulate,
+)
+from composite.simulate.columns import age
+from composite.simulate.errors import ApiError
+from composite.simulate.in_process import InProcess
+from hooks.cli.errors import Failed, Refused
+from hooks.cli.options import catalog_of
+from hooks.cli.output import as_json, as_table, console, print_text
+from hooks.cli.refusals import require_accepted
+from hooks.cli.remote import Remote
+from hooks.cli.rendering import given_objects, shown_gpus
+from hooks.cli.story import clock_time, kubectl_table, told
+from hooks.cli.worlds import World, read_worlds
+from hooks.settings import Settings
+from presets.scenario_files import InvalidPresets, load_scenario, load_scenarios
+
+# Without a scenario: the promise of every Workspace, that it becomes ready.
+USUAL = Scenario(name="all-goes-well", description="Nothing goes wrong.")
+
+PATIENCE_SECONDS = 2.0
+
+
+def list_scenarios(output: str) -> None:
+    """Print the scenarios that come along."""
+    found = shipped()
+    if output == "json":
+        rows = [{"name": one.name, "description": one.description} for one in found.values()]
+        print_text(as_json(rows))
+    else:
+        rows_of_table = [(one.name, one.description) for one in found.values()]
+        print_text(as_table(("NAME", "DESCRIPTION"), rows_of_table))
+
+
+def simulate_file(
+    file: str, scenario: str | None, url: str | None, settings: Settings, output: str
+) -> None:
+    """
+    Play the Workspaces of a file.
+
+    Raises:
+        Failed: It does not end as promised; one line for each part of the promise.
+
+    """
+    chosen = find_scenario(scenario) if scenario is not None else USUAL
+    catalog = catalog_of(settings)
+    (world,) = read_worlds([file])
+    require_accepted(world.workspaces, catalog)
+    clock = Clock()
+    remote = Remote(url, clock) if url is not None else None
+    try:
+        run = played(world, chosen, remote or InProcess(catalog, clock), clock, settings)
+    finally:
+        if remote is not None:
+            remote.close()
+    if output == "json":
+        print_text(as_json(run.to_json()))
+    else:
+        print_story(run, clock)
+    if not run.kept:
+        raise Failed(*(f"{file}: {chosen.name}: {reason}" for reason in run.reasons))
+
+
+def played(world: World, scenario: Scenario, hooks: Hooks, clock: Clock, settings: Settings) -> Run:
+    """Return what comes of a scenario."""
+    catalog = catalog_of(settings)
+    given = list(given_objects(world, catalog))
+    try:
+        with Patience(hooks, clock) as patient:
+            return simulate(
+                [obj for _, obj in given],
+                scenario,
+                patient,
+                clock=clock,
+                provisioner=settings.provisioner,
+                gpus=shown_gpus(world.workspaces, catalog),
+            )
+    except (ApiError, HotLoop, MetacontrollerCrash) as error:
+        raise Failed(f"{world.workspaces[0].file}: {scenario.name}: {error}") from None
+
+
+class Patience:
+    """Hooks that tell somebody at a terminal how far it is, once that takes a while."""
+
+    def __init__(self, hooks: Hooks, clock: Clock) -> None:
+        self._hooks = hooks
+        self._clock = clock
+        self._asked = 0
+        self._started = monotonic()
+        self._status: Status | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._status is not None:
+            self._status.stop()
+
+    def call(self, path: str, body: JsonObject) -> JsonObject:
+        """Return the answer to one request."""
+        self._asked += 1
+        if self._status is not None:
+            self._status.update(self._text())
+        elif monotonic() - self._started > PATIENCE_SECONDS and sys.stderr.isatty():
+            self._status = Status(self._text(), console=console(err=True))
+            self._status.start()
+        return self._hooks.call(path, body)
+
+    def _text(self) -> str:
+        return f"playing, it is {clock_time(self._clock.seconds)}, {self._asked} requests"
+
+
+def print_story(run: Run, clock: Clock) -> None:
+    """Print the timeline, the end, and whether it is as promised."""
+    out = console()
+    for line in told(run.timeline):
+        out.print(line)
+    table = kubectl_table(run.final, clock.start + timedelta(seconds=run.seconds), wide=True)
+    out.print()
+    out.print(table or "no Workspace is left\n", end="")
+    out.print()
+    end = "nothing changes any more" if run.settled else "the time limit is reached"
+    verdict = "as promised" if run.kept else "not as promised"
+    out.print(f"{run.scenario.name}: {verdict}; after {age(run.seconds)} {end}")
+
+
+def shipped() -> dict[str, Scenario]:
+    """Return the scenarios that come along, by name."""
+    try:
+        return load_scenarios()
+    except InvalidPresets as error:
+        raise Failed(*error.problems) from None
+
+
+def find_scenario(wanted: str) -> Scenario:
+    """
+    Return a scenario by its name, or from a file.
+
+    Raises:
+        Failed: The file says something it must not.
+        Refused: There is neither a scenario nor a file of this name.
+
+    """
+    known = shipped()
+    if wanted in known:
+        return known[wanted]
+    if not Path(wanted).exists() and not looks_like_file(wanted):
+        near = get_close_matches(wanted, known, n=1, cutoff=0.4)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise Refused(
+            f"--scenario: there is no scenario and no file {wanted!r}; {hint}"
+            "'metakaito simulate --list' lists them"
+        )
+    try:
+        return load_scenario(Path(wanted))
+    except InvalidPresets as error:
+        raise Failed(*error.problems) from None
+
+
+def looks_like_file(text: str) -> bool:
+    """Whether somebody means a file, though it is not there."""
+    return "/" in text or text.endswith((".yaml", ".yml", ".json"))

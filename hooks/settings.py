@@ -1,0 +1,310 @@
+"""
+Settings of an installation, from variables called ``METAKAITO_...``.
+
+The only place that touches the environment. A setting that is absent or empty has its default.
+"""
+
+import difflib
+import os
+import re
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, DirectoryPath, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from composite.catalog import Catalog, Cloud, NodeClass, Provisioner, Provisioning
+from presets import load_catalog
+
+PREFIX = "METAKAITO_"
+
+# Read by prometheus_client when it is imported and when a metric is made; it knows no other way.
+# https://prometheus.github.io/client_python/multiprocess/
+METRICS_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
+
+NODE_CLASSES = {
+    # https://github.com/Azure/karpenter-provider-azure/tree/main/pkg/apis
+    Cloud.AZURE: NodeClass(group="karpenter.azure.com", kind="AKSNodeClass"),
+    # https://karpenter.sh/docs/concepts/nodeclasses/
+    Cloud.AWS: NodeClass(group="karpenter.k8s.aws", kind="EC2NodeClass"),
+}
+
+# Kubernetes gives every container METAKAITO_PORT=tcp://... and more of the kind when a Service of
+# its namespace is called metakaito. Therefore no setting is called so.
+# https://kubernetes.io/docs/tutorials/services/connect-applications-service/#environment-variables
+SERVICE_LINK = re.compile(r"_(SERVICE_HOST|SERVICE_PORT|PORT)(_|$)")
+
+
+def parse_address(text: str) -> tuple[str, int]:
+    """
+    Return host and port of ``host:port``, ``[host]:port`` or ``:port``.
+
+    Raises:
+        ValueError: The text is none of these.
+
+    """
+    found = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([^:\[\]\s]*)):(\d{1,5})", text)
+    if found is None or int(found[3]) > 65535:  # noqa: PLR2004  (ports have 16 bits)
+        raise ValueError(f"{text!r} is not an address such as :8080, 127.0.0.1:8080 or [::1]:8080")
+    return found[1] or found[2] or "", int(found[3])
+
+
+def _checked_address(text: str) -> str:
+    parse_address(text)
+    return text
+
+
+def _allowed(text: str) -> dict[str, Any]:
+    return {"allowed": text}
+
+
+Word = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9]([-.A-Za-z0-9]*[A-Za-z0-9])?$",
+        max_length=253,
+        json_schema_extra=_allowed("letters, digits, '-' and '.'"),
+    ),
+]
+
+
+class Settings(BaseSettings):
+    """What differs from one installation to the next."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        use_attribute_docstrings=True,
+    )
+
+    provisioner: Provisioner = Provisioner.MACHINE
+    """
+    What makes nodes: ``machine`` (karpenter.sh/v1alpha5 Machines, for Azure's gpu-provisioner),
+    ``nodeclaim`` (karpenter.sh/v1 NodeClaims, for Karpenter) or ``none``.
+
+    ``none`` turns it off: Workspaces run on nodes that exist. It must name an API that the cluster
+    has, and agree with the attachments of the DecoratorController; the chart sets both from one
+    value. The default is what Kaito v0.3 uses.
+    """
+
+    cloud: Cloud = Cloud.AZURE
+    """
+    Whose instance types a Workspace can name: ``azure`` or ``aws``.
+
+    It also decides the defaults of the node class. The default is Kaito's first cloud.
+    """
+
+    node_class_group: Word | None = None
+    """
+    API group of the ``nodeClassRef`` that NodeClaims get; used with provisioner ``nodeclaim`` only.
+
+    The default follows the cloud, karpenter.azure.com or karpenter.k8s.aws, for a provisioner
+    serves its own group only.
+    """
+
+    node_class_kind: Word | None = None
+    """
+    Kind of the ``nodeClassRef`` that NodeClaims get.
+
+    The default follows the cloud: AKSNodeClass or EC2NodeClass.
+    """
+
+    node_class_name: Word = "default"
+    """
+    Name of the node class that NodeClaims get: it holds image, network and identity of the nodes.
+
+    The default is the name in Karpenter's own examples.
+    """
+
+    image_registry: Annotated[
+        str,
+        Field(
+            pattern=r"^[a-z0-9]([-._a-z0-9]*[a-z0-9])?(:\d{1,5})?(/[a-z0-9]+([-._]+[a-z0-9]+)*)*$",
+            max_length=255,
+            json_schema_extra=_allowed("host[:port][/path], without https:// and a last slash"),
+        ),
+    ] = "mcr.microsoft.com/aks/kaito"
+    """
+    Registry, and path in it, of the images of public presets.
+
+    The default is where Kaito publishes them. A mirror must keep repositories and tags.
+    """
+
+    presets: Annotated[
+        DirectoryPath | None, Field(json_schema_extra=_allowed("a directory that exists"))
+    ] = None
+    """
+    Directory with presets of your own, in ``models/*.yaml`` and ``instance_types/*.yaml``.
+
+    They are added to those that come with metakaito, and replace those of the same name. The
+    default is none. It is read once, at the start.
+    """
+
+    bind: Annotated[
+        str,
+        AfterValidator(_checked_address),
+        Field(json_schema_extra=_allowed("host:port, [host]:port or :port")),
+    ] = ":8080"
+    """
+    Address to listen on. Without a host: every address, IPv4 and IPv6; port 0: any that is free.
+
+    The default serves a Pod: its port needs no privileges. On a workstation use 127.0.0.1:8080,
+    since hooks answer whoever asks.
+    """
+
+    workers: Annotated[int, Field(ge=1, le=64)] = 2
+    """
+    Processes that answer requests.
+
+    An answer is a few milliseconds of pure Python, so a process serves one CPU: as many as the CPU
+    limit has cores. The default keeps one free while the other answers for a large namespace.
+    """
+
+    threads: Annotated[int, Field(ge=1, le=256)] = 16
+    """
+    Requests that one process works at side by side.
+
+    Metacontroller has at most ``--workers`` sync requests for each of our two controllers under
+    way, 20 with the 10 we recommend, and customize requests besides. By default two processes of 16
+    threads take all of them at once: none waits in line behind the requests of large namespaces,
+    and neither does a probe. (Beside four requests for 1,000 Workspaces each, on two cores, a probe
+    took up to 0.5 s with 16 threads and 2.4 s with 4.) More cost memory only.
+    """
+
+    max_request_bytes: Annotated[int, Field(ge=65536, le=1 << 30)] = 64 << 20
+    """
+    Largest request that is read, in bytes; a larger one is answered 413.
+
+    The request for a namespace is about 5 KB for each of its Workspaces and the default, 64 MiB,
+    has room for 10,000. It cannot be turned off: it bounds what one request can take of memory,
+    about 10 times its size.
+    """
+
+    stop_seconds: Annotated[int, Field(ge=1, le=600)] = 20
+    """
+    How long requests under way may take after SIGTERM, in seconds.
+
+    Metacontroller gives a request up after 10. Keep it below the Pod's
+    ``terminationGracePeriodSeconds``, 30 by default.
+    """
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """
+    The least serious lines to be logged. ``debug`` adds probes; ``warning`` leaves only Workspaces
+    that cannot be planned, malformed requests and errors.
+
+    The default gives one line for every answer.
+    """
+
+    log_format: Literal["json", "text"] = "json"
+    """
+    ``json``: one object on each line, for log collectors. ``text``: for people.
+
+    The default is for clusters.
+    """
+
+    virtual_clock: bool = Field(default=False, json_schema_extra=_allowed("true, false"))
+    """
+    Answer as of the time that a request names in its header ``Metakaito-Now``.
+
+    For ``metakaito simulate --hooks`` and ``metakaito demo``, which play hours in seconds. Off by
+    default, and to be left so in a cluster: the header would let whoever asks shift the back-off.
+    """
+
+    @property
+    def node_class(self) -> NodeClass:
+        """What NodeClaims point at: the cloud's own, where nothing else was set."""
+        usual = NODE_CLASSES[self.cloud]
+        return NodeClass(
+            group=self.node_class_group or usual.group,
+            kind=self.node_class_kind or usual.kind,
+            name=self.node_class_name,
+        )
+
+    @property
+    def provisioning(self) -> Provisioning:
+        """The part of the settings that the core is told."""
+        return Provisioning(
+            provisioner=self.provisioner,
+            cloud=self.cloud,
+            node_class=self.node_class,
+            image_registry=self.image_registry,
+        )
+
+    def catalog(self) -> Catalog:
+        """
+        Read the presets and instance types that these settings ask for.
+
+        Raises:
+            presets.InvalidPresets: A file says something it cannot.
+
+        """
+        return load_catalog(cloud=self.cloud, overlay=self.presets, provisioning=self.provisioning)
+
+
+class InvalidSettings(Exception):  # noqa: N818  (it says what is so, as Refusal does)
+    """Variables have values that cannot be used; one line for each."""
+
+
+def load_settings() -> Settings:
+    """
+    Return the settings in the environment.
+
+    Raises:
+        InvalidSettings: A value cannot be used, or a variable is misspelt.
+
+    """
+    problems = [
+        f"{name}: there is no such setting; did you mean {meant[0]}?"
+        for name in sorted(os.environ)  # noqa: TID251  (this is the place)
+        if name.startswith(PREFIX)
+        and name not in VARIABLES
+        and not SERVICE_LINK.search(name)
+        and (meant := difflib.get_close_matches(name, VARIABLES, n=1, cutoff=0.85))
+    ]
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        problems += [
+            f"{variable(str(detail['loc'][0]))}={str(detail['input'])[:80]!r} cannot be used; "
+            f"allowed: {allowed(str(detail['loc'][0]))}"
+            for detail in error.errors(include_url=False)
+        ]
+        raise InvalidSettings("\n".join(problems)) from error
+    if problems:
+        raise InvalidSettings("\n".join(problems))
+    return settings
+
+
+def variable(name: str) -> str:
+    """Return the variable of a setting: ``log_level`` is ``METAKAITO_LOG_LEVEL``."""
+    return f"{PREFIX}{name.upper()}"
+
+
+def allowed(name: str) -> str:
+    """Return in words which values a setting can have."""
+    found = Settings.model_json_schema()["properties"][name]
+    for choice in (found, *found.get("anyOf", ())):
+        if "allowed" in choice:
+            return str(choice["allowed"])
+    if "minimum" in found:
+        return f"a whole number from {found['minimum']} to {found['maximum']}"
+    choices = Settings.model_fields[name].annotation
+    if isinstance(choices, type) and issubclass(choices, Enum):
+        return ", ".join(str(choice.value) for choice in choices)
+    return ", ".join(found["enum"])
+
+
+VARIABLES = [variable(name) for name in Settings.model_fields]
+
+
+def share_metrics(directory: Path) -> None:
+    """
+    Let :mod:`prometheus_client`, once imported, keep its numbers in files in ``directory``.
+
+    Processes then count together. The one variable we write, as the library takes no argument.
+    """
+    os.environ[METRICS_DIRECTORY] = str(directory)  # noqa: TID251  (see above)

@@ -1,0 +1,111 @@
+"""
+The facts: which models we serve, and on which instance types.
+
+``models/`` has one file per preset, ``instance_types/`` one table per cloud. An overlay is a
+directory of the same layout that adds to them or replaces some.
+"""
+
+from collections import Counter
+from functools import partial
+from pathlib import Path
+
+from composite.catalog import AccessMode, Catalog, Cloud, InstanceType, Preset, Provisioning
+from presets.loading import InvalidPresets, each, parse, read_yaml
+
+__all__ = ["InvalidPresets", "load_catalog"]
+
+BUILT_IN = Path(__file__).parent
+MODELS = "models"
+INSTANCE_TYPES = "instance_types"
+
+
+def load_catalog(
+    cloud: Cloud = Cloud.AZURE,
+    overlay: Path | None = None,
+    provisioning: Provisioning | None = None,
+) -> Catalog:
+    """
+    Read and check every preset, and the cloud's table of instance types.
+
+    Args:
+        cloud: Whose table to read; the others are left alone.
+        overlay: Directory of own presets and instance types. A file replaces the preset of the
+            same name whole, a row the instance type of the same name. Hidden files are skipped:
+            Kubernetes puts some into every ConfigMap volume.
+        provisioning: How nodes and images are had; by default as usual, on this cloud.
+
+    Raises:
+        InvalidPresets: All the mistakes in all the files.
+
+    """
+    files = [(BUILT_IN, file) for part in (MODELS, INSTANCE_TYPES) for file in _ls(BUILT_IN / part)]
+    if overlay is not None:
+        files += [(overlay, file) for file in _overlay_files(overlay)]
+    facts = [fact for found in each(partial(_read, cloud), files) for fact in found]
+    presets = {fact.name: fact for fact in facts if isinstance(fact, Preset)}
+    return Catalog(
+        presets=dict(sorted(presets.items())),
+        instance_types={fact.name: fact for fact in facts if isinstance(fact, InstanceType)},
+        provisioning=provisioning or Provisioning(cloud=cloud),
+    )
+
+
+def _ls(directory: Path) -> list[Path]:
+    return sorted(entry for entry in directory.iterdir() if not entry.name.startswith("."))
+
+
+def _overlay_files(overlay: Path) -> list[Path]:
+    """Return what is in the known directories of an overlay, and whatever else is beside them."""
+    if not overlay.is_dir():
+        raise InvalidPresets(f"{overlay}: is not a directory")
+    known = [overlay / MODELS, overlay / INSTANCE_TYPES]
+    return [
+        file
+        for entry in _ls(overlay)
+        for file in (_ls(entry) if entry in known and entry.is_dir() else [entry])
+    ]
+
+
+def _read(cloud: Cloud, located: tuple[Path, Path]) -> list[Preset] | list[InstanceType]:
+    """Return what a file in a folder of the layout says about this cloud."""
+    folder, file = located
+    tables = {f"{known.value}.yaml": known for known in Cloud}
+    match file.relative_to(folder).parts:
+        case (directory, name) if directory == MODELS and name.endswith(".yaml"):
+            return [_read_preset(file)]
+        case (directory, name) if directory == INSTANCE_TYPES and name in tables:
+            return _read_table(file) if tables[name] == cloud else []
+    layout = [f"{MODELS}/NAME.yaml", *(f"{INSTANCE_TYPES}/{name}" for name in tables)]
+    raise InvalidPresets(f"{file}: does not belong here; there can be {', '.join(layout)}")
+
+
+def _read_preset(file: Path) -> Preset:
+    preset = parse(Preset, read_yaml(file), file)
+    problems = []
+    if preset.name != file.stem:
+        problems.append(f"{file}: name: is {preset.name!r}, so the file must be {preset.name}.yaml")
+    if preset.accessMode == AccessMode.PUBLIC and preset.image is None:
+        problems.append(f"{file}: image: is missing: a public preset names its image")
+    if preset.accessMode == AccessMode.PRIVATE and preset.image is not None:
+        problems.append(f"{file}: image: must go: the image of a private preset is the user's")
+    if problems:
+        raise InvalidPresets(*problems)
+    return preset
+
+
+def _read_table(file: Path) -> list[InstanceType]:
+    raw = read_yaml(file)
+    if not isinstance(raw, list):
+        raise InvalidPresets(f"{file}: must be a list of instance types")
+    rows = each(partial(_read_row, file), enumerate(raw, start=1))
+    repeated = [name for name, times in Counter(row.name for row in rows).items() if times > 1]
+    if repeated:
+        raise InvalidPresets(*(f"{file}: [{name}]: is listed twice" for name in repeated))
+    return rows
+
+
+def _read_row(file: Path, numbered: tuple[int, object]) -> InstanceType:
+    """Check one row; its name says best where a mistake is, its number where there is none."""
+    number, raw = numbered
+    name = raw.get("name") if isinstance(raw, dict) else None
+    return parse(InstanceType, raw, file, within=f"[{name or f'row {number}'}]")

@@ -1,0 +1,213 @@
+from pathlib import Path
+
+import pytest
+
+from composite.catalog import Cloud, NodeClass, Provisioner, Provisioning
+from hooks.settings import (
+    SERVICE_LINK,
+    VARIABLES,
+    InvalidSettings,
+    Settings,
+    allowed,
+    load_settings,
+    parse_address,
+    variable,
+)
+
+
+def test_an_empty_environment_gives_kaito_on_azure() -> None:
+    settings = load_settings()
+
+    assert settings.provisioning == Provisioning(
+        provisioner=Provisioner.MACHINE,
+        cloud=Cloud.AZURE,
+        node_class=NodeClass(group="karpenter.azure.com", kind="AKSNodeClass", name="default"),
+        image_registry="mcr.microsoft.com/aks/kaito",
+    )
+    assert settings.presets is None
+
+
+def test_the_node_class_follows_the_cloud(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("METAKAITO_CLOUD", "aws")
+
+    assert load_settings().node_class == NodeClass(
+        group="karpenter.k8s.aws", kind="EC2NodeClass", name="default"
+    )
+
+
+def test_each_part_of_the_node_class_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("METAKAITO_NODE_CLASS_GROUP", "karpenter.k8s.oracle")
+    monkeypatch.setenv("METAKAITO_NODE_CLASS_KIND", "OciNodeClass")
+    monkeypatch.setenv("METAKAITO_NODE_CLASS_NAME", "gpus")
+
+    assert load_settings().node_class == NodeClass(
+        group="karpenter.k8s.oracle", kind="OciNodeClass", name="gpus"
+    )
+
+
+def test_reads_every_setting_from_its_variable(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    values = {
+        "provisioner": "nodeclaim",
+        "cloud": "aws",
+        "node_class_group": "a.b",
+        "node_class_kind": "C",
+        "node_class_name": "d",
+        "image_registry": "localhost:5000/kaito",
+        "presets": str(tmp_path),
+        "bind": "[::1]:0",
+        "workers": "4",
+        "threads": "8",
+        "max_request_bytes": "1048576",
+        "stop_seconds": "5",
+        "log_level": "debug",
+        "log_format": "text",
+        "virtual_clock": "True",
+    }
+    for name, value in values.items():
+        monkeypatch.setenv(variable(name), value)
+
+    read = load_settings().model_dump(mode="json")
+
+    assert {name: str(value) for name, value in read.items()} == values
+
+
+def test_an_empty_variable_is_an_absent_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("METAKAITO_WORKERS", "")
+
+    assert load_settings().workers == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        (
+            "METAKAITO_PROVISIONER",
+            "karpenter",
+            "METAKAITO_PROVISIONER='karpenter' cannot be used; allowed: machine, nodeclaim, none",
+        ),
+        (
+            "METAKAITO_CLOUD",
+            "gcp",
+            "METAKAITO_CLOUD='gcp' cannot be used; allowed: azure, aws",
+        ),
+        (
+            "METAKAITO_NODE_CLASS_KIND",
+            "My Class",
+            (
+                "METAKAITO_NODE_CLASS_KIND='My Class' cannot be used; "
+                "allowed: letters, digits, '-' and '.'"
+            ),
+        ),
+        (
+            "METAKAITO_IMAGE_REGISTRY",
+            "https://registry.example/",
+            (
+                "METAKAITO_IMAGE_REGISTRY='https://registry.example/' cannot be used; "
+                "allowed: host[:port][/path], without https:// and a last slash"
+            ),
+        ),
+        (
+            "METAKAITO_PRESETS",
+            "/nowhere/at/all",
+            "METAKAITO_PRESETS='/nowhere/at/all' cannot be used; allowed: a directory that exists",
+        ),
+        (
+            "METAKAITO_BIND",
+            "8080",
+            "METAKAITO_BIND='8080' cannot be used; allowed: host:port, [host]:port or :port",
+        ),
+        (
+            "METAKAITO_WORKERS",
+            "two",
+            "METAKAITO_WORKERS='two' cannot be used; allowed: a whole number from 1 to 64",
+        ),
+        (
+            "METAKAITO_THREADS",
+            "0",
+            "METAKAITO_THREADS='0' cannot be used; allowed: a whole number from 1 to 256",
+        ),
+        (
+            "METAKAITO_MAX_REQUEST_BYTES",
+            "64MiB",
+            (
+                "METAKAITO_MAX_REQUEST_BYTES='64MiB' cannot be used; "
+                "allowed: a whole number from 65536 to 1073741824"
+            ),
+        ),
+        (
+            "METAKAITO_LOG_LEVEL",
+            "INFO",
+            "METAKAITO_LOG_LEVEL='INFO' cannot be used; allowed: debug, info, warning, error",
+        ),
+        (
+            "METAKAITO_WORKER",
+            "3",
+            "METAKAITO_WORKER: there is no such setting; did you mean METAKAITO_WORKERS?",
+        ),
+    ],
+)
+def test_says_which_variable_cannot_be_used_and_what_can(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(InvalidSettings) as caught:
+        load_settings()
+
+    assert str(caught.value) == message
+
+
+def test_says_everything_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("METAKAITO_WORKERS", "0")
+    monkeypatch.setenv("METAKAITO_CLOUD", "gcp")
+
+    with pytest.raises(InvalidSettings) as caught:
+        load_settings()
+
+    assert str(caught.value).splitlines() == [
+        "METAKAITO_CLOUD='gcp' cannot be used; allowed: azure, aws",
+        "METAKAITO_WORKERS='0' cannot be used; allowed: a whole number from 1 to 64",
+    ]
+
+
+def test_what_kubernetes_sets_for_a_service_called_metakaito_is_no_setting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    links = ["METAKAITO_PORT", "METAKAITO_SERVICE_HOST", "METAKAITO_PORT_80_TCP_ADDR"]
+    for name in links:
+        monkeypatch.setenv(name, "tcp://10.0.0.1:80")
+
+    assert load_settings() == Settings()
+    assert not [name for name in VARIABLES if SERVICE_LINK.search(name)]
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_says_what_it_means_and_what_is_allowed(name: str) -> None:
+    description = Settings.model_fields[name].description or ""
+
+    assert len(description) > 60
+    assert "default" in description, "say why the default is what it is"
+    assert allowed(name)
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        (":8080", ("", 8080)),
+        ("127.0.0.1:0", ("127.0.0.1", 0)),
+        ("[::1]:80", ("::1", 80)),
+        ("localhost:65535", ("localhost", 65535)),
+    ],
+)
+def test_an_address_has_an_optional_host_and_a_port(text: str, address: tuple[str, int]) -> None:
+    assert parse_address(text) == address
+
+
+@pytest.mark.parametrize(
+    "text", ["", "8080", "::1:80", "host:", "host:65536", "http://a:80", "a b:1"]
+)
+def test_anything_else_is_no_address(text: str) -> None:
+    with pytest.raises(ValueError, match="is not an address such as :8080"):
+        parse_address(text)

@@ -1,0 +1,209 @@
+"""Random Workspaces and random worlds around them, for laws that must hold in all of them."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import strategies as st
+
+from composite import names, workspace
+from composite.catalog import Catalog
+from composite.workspace.related import machine_name
+
+Json = dict[str, Any]
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+UID = "6f1d3c5e-0000-4000-8000-000000000001"
+NAME = "w"
+NAMESPACE = "team"
+TYPES = ["Standard_NC6s_v3", "Standard_NC12s_v3", "Standard_NC96ads_A100_v4", "Standard_New", "no"]
+PRESETS = ["phi-2", "phi-3-mini-4k-instruct", "falcon-7b", "llama-2-13b-chat", "mistral-7b", "no"]
+LABELS: list[Json] = [
+    {"apps": "a"},
+    {"apps": "a", "zone": "1"},
+    {"kaito.sh/workspace": "x", "b": "c"},
+]
+
+AGES = [timedelta(seconds=1), timedelta(minutes=15)]
+
+adapters = st.lists(
+    st.fixed_dictionaries(
+        {
+            "source": st.fixed_dictionaries(
+                {
+                    "name": st.sampled_from(["one", "two-b", "three", NAME, "Bad"]),
+                    "image": st.sampled_from(["r.example/a/one:1", "r.example/b/two:2", "bad"]),
+                },
+                optional={"imagePullSecrets": st.lists(st.sampled_from(["s1", "s2"]), max_size=2)},
+            )
+        },
+        optional={"strength": st.sampled_from(["0.5", "1", "1.5", "much"])},
+    ),
+    max_size=3,
+)
+preset = st.fixed_dictionaries(
+    {"name": st.sampled_from(PRESETS)},
+    optional={
+        "accessMode": st.sampled_from(["public", "private"]),
+        "presetOptions": st.fixed_dictionaries(
+            {}, optional={"image": st.just("r.example/m/m:1"), "imagePullSecrets": st.just(["p"])}
+        ),
+    },
+)
+template = st.fixed_dictionaries(
+    {
+        "spec": st.fixed_dictionaries(
+            {
+                "containers": st.lists(
+                    st.fixed_dictionaries(
+                        {"name": st.just("c"), "image": st.just("nginx")},
+                        optional={
+                            "resources": st.just({"limits": {names.GPU: 1, "memory": "1024Mi"}}),
+                            "env": st.just([{"name": "A", "value": "b"}]),
+                        },
+                    ),
+                    max_size=2,
+                )
+            },
+            optional={
+                "tolerations": st.just([{"key": "t", "operator": "Exists"}]),
+                "affinity": st.just({"podAntiAffinity": {"x": []}, "nodeAffinity": None}),
+            },
+        )
+    }
+)
+inference: st.SearchStrategy[Json] = st.one_of(
+    st.fixed_dictionaries({"preset": preset}, optional={"adapters": adapters}),
+    st.fixed_dictionaries({"template": template}),
+    st.just({}),
+)
+resource = st.fixed_dictionaries(
+    {"labelSelector": st.sampled_from([{"matchLabels": labels} for labels in [*LABELS, {}]])},
+    optional={
+        "count": st.sampled_from([1, 1, 1, 2, 3, 0]),
+        "instanceType": st.sampled_from(TYPES),
+        "preferredNodes": st.lists(st.sampled_from(["node-0", "node-1"]), max_size=2),
+    },
+)
+written = st.fixed_dictionaries({"resource": resource, "inference": inference})
+
+
+@st.composite
+def conditions(draw: st.DrawFn, types: list[str]) -> list[Json]:
+    return [
+        {
+            "type": kind,
+            "status": draw(st.sampled_from(["True", "True", "False", "Unknown"])),
+            "reason": "Because",
+            "message": draw(st.sampled_from(["", "told you", names.UNAVAILABLE])),
+            "lastTransitionTime": (NOW - draw(st.sampled_from(AGES))).isoformat(),
+        }
+        for kind in types
+        if draw(st.booleans())
+    ]
+
+
+@st.composite
+def nodes(draw: st.DrawFn) -> dict[str, Json]:
+    found = {}
+    for index in range(draw(st.integers(0, 3))):
+        labels = dict(draw(st.sampled_from(LABELS)))
+        labels[names.LABEL_INSTANCE_TYPE] = draw(st.sampled_from(TYPES))
+        owner = draw(st.sampled_from([None, NAME, "other"]))
+        if owner is not None:
+            labels |= {names.LABEL_WORKSPACE: owner, names.LABEL_WORKSPACE_NAMESPACE: NAMESPACE}
+        found[f"node-{index}"] = {
+            "metadata": {"name": f"node-{index}", "labels": labels},
+            "spec": {"unschedulable": draw(st.booleans())},
+            "status": {
+                "conditions": draw(conditions(["Ready", "Ready"])),
+                "allocatable": {names.GPU: draw(st.sampled_from(["0", "1", "4"]))},
+            },
+        }
+    return found
+
+
+@st.composite
+def claims(draw: st.DrawFn) -> dict[str, Json]:
+    found = {}
+    for index in range(draw(st.integers(0, 2))):
+        name = machine_name(UID, index, draw(st.integers(0, 1)))
+        meta: Json = {"name": name}
+        if draw(st.integers(0, 4)) == 0:
+            meta["deletionTimestamp"] = "2026-01-01T11:00:00Z"
+        found[name] = {
+            "metadata": meta,
+            "status": {
+                "nodeName": draw(st.sampled_from(["", "node-0", "node-1"])),
+                "conditions": draw(conditions(["MachineLaunched", "MachineRegistered", "Ready"])),
+            },
+        }
+    return found
+
+
+@st.composite
+def statuses(draw: st.DrawFn) -> Json:
+    machines = [
+        {
+            "name": machine_name(UID, index, attempt),
+            "index": index,
+            "attempt": attempt,
+            "instanceType": draw(st.sampled_from(TYPES)),
+            "disk": "50Gi",
+            "labels": {"apps": "a"},
+            "created": draw(st.booleans()),
+            "ready": draw(st.booleans()),
+        }
+        for index in range(draw(st.integers(0, 2)))
+        for attempt in [draw(st.integers(0, 9))]
+    ]
+    return {"workerNodes": draw(st.lists(st.sampled_from(["node-0"]))), "machines": machines}
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> Json:
+    """A sync request of any Workspace in any world in which it was never accepted before."""
+    return {
+        "parent": {
+            "apiVersion": names.API_VERSION,
+            "kind": names.KIND,
+            "metadata": {"name": NAME, "namespace": NAMESPACE, "uid": UID, "generation": 1},
+            "status": draw(statuses()),
+            **draw(written),
+        },
+        "children": {
+            kind: {}
+            for kind in (names.DEPLOYMENTS, names.STATEFULSETS, names.SERVICES, names.REVISIONS)
+        },
+        "related": {
+            names.MACHINES: draw(claims()),
+            names.NODES: draw(nodes()),
+            names.PODS: {},
+        },
+    }
+
+
+def served(request: Json, answer: Json) -> Json:
+    """Return the next request: the answer's children as the API server would have them."""
+    children: Json = {kind: {} for kind in request["children"]}
+    for child in answer["children"]:
+        kind = f"{child['kind']}.{child['apiVersion']}"
+        meta = {**child["metadata"], "generation": 1, "uid": f"uid-of-{child['metadata']['name']}"}
+        key = f"{meta['namespace']}/{meta['name']}"
+        children[kind][key] = {**child, "metadata": meta}
+    parent = {**request["parent"], "status": answer["status"]}
+    return {**request, "parent": parent, "children": children}
+
+
+def shuffled(value: Any, draw: Any) -> Any:  # noqa: ANN401  (JSON in, JSON out)
+    """Return equal JSON whose objects list their keys in another order."""
+    if isinstance(value, Mapping):
+        keys = draw(st.permutations(list(value)))
+        return {key: shuffled(value[key], draw) for key in keys}
+    if isinstance(value, list):
+        return [shuffled(item, draw) for item in value]
+    return value
+
+
+def answer_of(request: Json, catalog: Catalog, now: datetime = NOW) -> Json:
+    return workspace.sync(workspace.Request.model_validate(request), catalog, now).to_json()

@@ -1,0 +1,17 @@
+"""Our hooks in process fail as the server would."""
+
+import pytest
+
+from composite.catalog import Catalog
+from composite.simulate import Clock, HookError
+from composite.simulate.in_process import InProcess
+
+
+@pytest.mark.parametrize(
+    ("path", "code"), [("/workspaces/sync", 422), ("/machines/customize", 422), ("/other", 404)]
+)
+def test_a_request_that_cannot_be_read_is_refused(path: str, code: int, catalog: Catalog) -> None:
+    with pytest.raises(HookError) as refused:
+        InProcess(catalog, Clock()).call(path, {"parent": {}})
+
+    assert refused.value.code == code
