@@ -1,5 +1,5 @@
 """
-What the API server does to an object on its way in: defaults, canonical form, immutable fields.
+What the API server does to an object on its way in: defaults, canonical form, validation.
 
 Only what a hook's author can stumble over. A manifest in another form than the canonical one
 differs from the stored one for ever, and Metacontroller sends an update at each sync that changes
@@ -13,6 +13,7 @@ from composite.models import JsonObject
 from composite.quantity import canonical_quantity
 from composite.simulate import objects
 from composite.simulate.errors import InvalidError
+from composite.simulate.selectors import matches_labels
 
 # Fields that Go leaves out when they hold their zero value, and that people like to write.
 # Source: ``omitempty`` without a pointer in k8s.io/api core/v1 at v0.33.
@@ -35,7 +36,8 @@ OMITTED_MAPS = frozenset(
     {"annotations", "labels", "limits", "matchLabels", "nodeSelector", "requests"}
 )
 QUANTITY_MAPS = frozenset({"limits", "requests"})
-NORMALISED = frozenset({names.DEPLOYMENTS, names.STATEFULSETS, names.SERVICES})
+WORKLOADS = frozenset({names.DEPLOYMENTS, names.STATEFULSETS})
+NORMALISED = WORKLOADS | {names.SERVICES}
 
 # Source: https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/, and
 # ValidateStatefulSetUpdate in pkg/apis/apps/validation at v1.33.
@@ -128,6 +130,34 @@ def _quantity(amount: str | float) -> str:
         raise InvalidError(str(error)) from error
 
 
+def require_valid(obj: JsonObject) -> None:
+    """
+    Refuse a workload whose Pods could not be made.
+
+    Raises:
+        InvalidError: In the words of the API server.
+
+    """
+    if objects.kind_key(obj) not in WORKLOADS:
+        return
+    spec, where = obj["spec"], "spec.template"
+    template = spec.get("template") or {}
+    labels = (template.get("metadata") or {}).get("labels") or {}
+    containers = (template.get("spec") or {}).get("containers") or []
+    if not spec.get("selector"):
+        raise InvalidError(_invalid(obj, "spec.selector: Required value"))
+    if not matches_labels(spec["selector"], labels):
+        cause = "Invalid value: `selector` does not match template `labels`"
+        raise InvalidError(_invalid(obj, f"{where}.metadata.labels: {cause}"))
+    if not containers:
+        raise InvalidError(_invalid(obj, f"{where}.spec.containers: Required value"))
+    for number, container in enumerate(containers):
+        for field in ("name", "image"):
+            if not container.get(field):
+                place = f"{where}.spec.containers[{number}].{field}"
+                raise InvalidError(_invalid(obj, f"{place}: Required value"))
+
+
 def require_allowed_change(old: JsonObject, new: JsonObject) -> None:
     """
     Refuse a change of what cannot be changed.
@@ -152,9 +182,11 @@ def require_allowed_change(old: JsonObject, new: JsonObject) -> None:
     elif kind == names.NODECLAIMS and before != after:
         field = "spec: Invalid value: spec is immutable"
     if field is not None:
-        raise InvalidError(
-            f'{objects.ref_of(old)}: "{old["metadata"]["name"]}" is invalid: {field}'
-        )
+        raise InvalidError(_invalid(old, field))
+
+
+def _invalid(obj: JsonObject, cause: str) -> str:
+    return f'{obj["kind"]} "{obj["metadata"]["name"]}" is invalid: {cause}'
 
 
 def _fixed(spec: JsonObject) -> JsonObject:

@@ -5,7 +5,8 @@ Sources: pkg/third_party/kubernetes/controller_ref_manager.go and
 pkg/controller/common/manage_children.go of Metacontroller v4.17.2.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 from composite.models import JsonObject
 from composite.simulate import apply, objects
@@ -91,6 +92,18 @@ def _survive(store: Store, obj: JsonObject) -> JsonObject | None:
         return None
 
 
+def placed_children(
+    parent: JsonObject, answer: Iterable[JsonObject]
+) -> Iterator[tuple[Ref, JsonObject]]:
+    """Return the children of an answer as a user would apply them: with their namespace."""
+    namespace = parent["metadata"].get("namespace")
+    for child in answer:
+        placed = objects.with_metadata(
+            child, namespace=child["metadata"].get("namespace") or namespace
+        )
+        yield objects.ref_of(placed), placed
+
+
 def desired_children(
     controller: Controller, parent: JsonObject, answer: Iterable[JsonObject]
 ) -> ObjectsByKind:
@@ -104,14 +117,10 @@ def desired_children(
         HookError: A child has another value in the label by which children are found.
 
     """
-    namespace = parent["metadata"].get("namespace")
     uid = objects.uid_of(parent)
     result: ObjectsByKind = {}
-    for child in answer:
-        placed = objects.with_metadata(
-            child, namespace=child["metadata"].get("namespace") or namespace
-        )
-        ref = objects.ref_of(placed)
+    for ref, child in placed_children(parent, answer):
+        placed = child
         if controller.style is Style.DECORATOR:
             annotations = placed["metadata"].get("annotations") or {}
             marked = {**annotations, DECORATOR: controller.name}
@@ -170,38 +179,27 @@ def _apply_child(
     desired: JsonObject,
     store: Store,
 ) -> None:
-    """Make one child what is wanted; someone else's object of that name stays as it is."""
+    """Make one child what is wanted."""
     if observed is None:
-        owners = [*(desired["metadata"].get("ownerReferences") or ())]
-        if not any(owner["uid"] == objects.uid_of(parent) for owner in owners):
-            owners.append(objects.owner_reference(parent))
-        noted = apply.with_last_applied(desired, desired)
-        try:
-            store.create(objects.with_metadata(noted, ownerReferences=owners))
-        except AlreadyExistsError:
-            return
-        return
-    if objects.is_terminating(observed):
+        _create_child(parent, desired, store)
         return
     method = controller.method(objects.kind_key(observed))
-    if method == "OnDelete":
+    if objects.is_terminating(observed) or method == "OnDelete":
         return
     wanted = apply.applied(observed, desired)
     if wanted == observed:
         return
     if method == "Recreate":
         store.delete(objects.ref_of(observed), objects.uid_of(observed))
-        return
-    _survive(store, wanted)
+    else:
+        _survive(store, wanted)
 
 
-def placed_children(
-    parent: JsonObject, answer: Iterable[JsonObject]
-) -> Iterable[tuple[Ref, JsonObject]]:
-    """Return the children of an answer as a user would apply them: with their namespace."""
-    namespace = parent["metadata"].get("namespace")
-    for child in answer:
-        placed = objects.with_metadata(
-            child, namespace=child["metadata"].get("namespace") or namespace
-        )
-        yield objects.ref_of(placed), placed
+def _create_child(parent: JsonObject, desired: JsonObject, store: Store) -> None:
+    """Create one child as the parent's; somebody else's object of that name stays as it is."""
+    owners = list(desired["metadata"].get("ownerReferences") or ())
+    if not any(owner["uid"] == objects.uid_of(parent) for owner in owners):
+        owners.append(objects.owner_reference(parent))
+    noted = apply.with_last_applied(desired, desired)
+    with suppress(AlreadyExistsError):
+        store.create(objects.with_metadata(noted, ownerReferences=owners))

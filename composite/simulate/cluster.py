@@ -113,10 +113,11 @@ class Cluster:
 
     def run(self, until: float | None = None) -> bool:
         """
-        Play until nothing changes any more, or until a time; tell whether it has settled.
+        Play until nothing changes any more, or to a time; tell whether it has settled.
 
-        Timers that only go round in circles (back-offs, resyncs) do not keep it from settling once
-        they have brought nothing new several times in a row.
+        Without a time, the scenario's time limit ends it at the latest, and what only goes round
+        in circles (back-offs, resyncs) does not keep it from settling: it counts as settled once
+        nothing new has come of that several times in a row. With a time it is then that time.
 
         Raises:
             HotLoop: Something is done over and over without any time passing.
@@ -125,23 +126,22 @@ class Cluster:
         """
         limit = self._world.scenario.timeLimit if until is None else until
         self.user.start()
+        self._drain()
         pictures: set[str] = set()
         repetitions = 0
-        while True:
-            self._drain()
-            due = self._agenda.next_due
-            if due is None:
-                return True
-            if self._agenda.only_cyclic:
+        while (due := self._agenda.next_due) is not None and due <= limit:
+            if until is None and self._agenda.only_cyclic:
                 picture = self._picture()
                 repetitions = repetitions + 1 if picture in pictures else 0
                 pictures.add(picture)
                 if repetitions >= REPETITIONS:
                     return True
-            if due > limit:
-                self._agenda.advance(limit)
-                return False
             self._agenda.advance(due)
+            self._drain()
+        settled = due is None
+        if not settled or until is not None:
+            self._agenda.advance(max(limit, self.clock.seconds))
+        return settled
 
     def desired(self) -> list[JsonObject]:
         """
@@ -151,7 +151,7 @@ class Cluster:
         workloads, and the rest.
         """
         found = [
-            (LISTING_ORDER.index(ref.kind) if ref.kind in LISTING_ORDER else 99, ref, child)
+            ((*LISTING_ORDER, ref.kind).index(ref.kind), ref, child)
             for key, answer in self._metacontroller.answers.items()
             if (parent := self.store.get(key.parent)) and not objects.is_terminating(parent)
             for ref, child in placed_children(parent, answer)

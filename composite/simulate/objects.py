@@ -125,6 +125,11 @@ def is_terminating(obj: Mapping[str, Any]) -> bool:
     return "deletionTimestamp" in obj["metadata"]
 
 
+def spec_of(obj: Mapping[str, Any]) -> JsonObject:
+    """Return the spec; a Node that was given may have none."""
+    return obj.get("spec") or {}
+
+
 def status_of(obj: Mapping[str, Any]) -> JsonObject:
     """Return the status, of which there may be none."""
     return obj.get("status") or {}

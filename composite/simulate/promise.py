@@ -1,6 +1,7 @@
 """Whether a play ended as its scenario promises, and if not, why not."""
 
 from collections.abc import Iterable, Iterator
+from typing import Literal
 
 from composite import names
 from composite.models import JsonObject
@@ -31,14 +32,21 @@ def broken(promise: Promise, final: Iterable[JsonObject]) -> Iterator[str]:
         yield "there is no Workspace any more"
     for workspace in workspaces:
         yield from _unlike(promise, workspace)
+    planned = sum(len(objects.status_of(each).get("machines") or ()) for each in workspaces)
     machines = sum(len(_of(everything, kind)) for kind in CLAIMS)
-    nodes = len(_of(everything, names.NODES))
-    for name, wanted, count in (
-        ("Machines", promise.machines, machines),
-        ("Nodes", promise.nodes, nodes),
-    ):
-        if wanted is not None and count != wanted:
-            yield f"{name}: {count}, promised {wanted}"
+    nodes = _of(everything, names.NODES)
+    made = sum(map(is_provisioned, nodes))
+    yield from _miscounted("Machines", promise.machines, machines, machines, planned)
+    yield from _miscounted("Nodes", promise.nodes, len(nodes), made, planned)
+
+
+def _miscounted(
+    name: str, promised: int | Literal["planned"] | None, count: int, made: int, planned: int
+) -> Iterator[str]:
+    if promised == "planned" and made != planned:
+        yield f"{name}: {made}, {planned} are planned"
+    elif isinstance(promised, int) and count != promised:
+        yield f"{name}: {count}, promised {promised}"
 
 
 def _of(everything: list[JsonObject], kind: str) -> list[JsonObject]:

@@ -42,8 +42,10 @@ class Provisioner(WorldActor):
             return
         if objects.is_terminating(claim):
             self._terminate(claim)
+        elif self._has_lost_its_node(claim):
+            self.store.delete(key, objects.uid_of(claim))
         elif objects.is_true(claim, "Ready"):
-            self._require_node(claim)
+            return
         elif FINALIZER not in (claim["metadata"].get("finalizers") or ()):
             finalizers = [*(claim["metadata"].get("finalizers") or ()), FINALIZER]
             self.store.update(objects.with_metadata(claim, finalizers=finalizers))
@@ -54,7 +56,7 @@ class Provisioner(WorldActor):
         delays = self.world.delays
         if not self.passed(claim, "launch", delays.launch):
             self._report(claim, 0)
-        elif self._is_unavailable(claim):
+        elif "providerID" not in objects.status_of(claim) and self._is_unavailable(claim):
             self._give_up(claim)
         elif not self.passed(claim, "register", delays.register_):
             self._report(claim, 1)
@@ -128,11 +130,10 @@ class Provisioner(WorldActor):
                 return
         self.store.delete(objects.ref_of(claim), objects.uid_of(claim))
 
-    def _require_node(self, claim: JsonObject) -> None:
-        """Give up a claim whose Node somebody deleted."""
-        node = objects.status_of(claim).get("nodeName")
-        if node and self.store.get(Ref(names.NODES, "", node)) is None:
-            self.store.delete(objects.ref_of(claim), objects.uid_of(claim))
+    def _has_lost_its_node(self, claim: JsonObject) -> bool:
+        """Tell whether somebody deleted the Node of a claim."""
+        node = objects.status_of(claim).get("nodeName", "")
+        return node != "" and self.store.get(Ref(names.NODES, "", node)) is None
 
     def _terminate(self, claim: JsonObject) -> None:
         """Remove the Node at once, and what held the claim when the machine is gone."""

@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 from composite.models import JsonObject, Value
 
 Seconds = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=0)] | Literal["planned"]
 
 
 def _spelled(status: Any) -> Any:  # noqa: ANN401  (whatever YAML gave)
@@ -141,8 +142,12 @@ class Promise(Value):
         description="Nothing is left: no Workspace, no child, no Pod, no Machine and no Node made "
         "for it.",
     )
-    machines: int | None = Field(default=None, ge=0, description="Machines or NodeClaims.")
-    nodes: int | None = Field(default=None, ge=0, description="Nodes, given ones included.")
+    machines: Count | None = Field(
+        default=None, description="Machines or NodeClaims; planned: those of status.machines."
+    )
+    nodes: Count | None = Field(
+        default=None, description="Nodes, given ones included; planned: one made for each Machine."
+    )
     attempts: int | None = Field(
         default=None, ge=1, description="Attempts it took or has taken for the node 0, at least."
     )

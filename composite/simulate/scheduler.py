@@ -79,7 +79,7 @@ def obstacle(  # noqa: PLR0911  (one per filter)
 ) -> str | None:
     """Return why a Pod cannot run on a Node beside the Pods it has, or None: it can."""
     spec, labels = pod["spec"], objects.labels_of(node)
-    if node["spec"].get("unschedulable"):
+    if objects.spec_of(node).get("unschedulable"):
         return "node(s) were unschedulable"
     if not _is_affine(spec, node, labels):
         return "node(s) didn't match Pod's node affinity/selector"
@@ -120,7 +120,7 @@ def _is_affine(spec: JsonObject, node: JsonObject, labels: dict[str, str]) -> bo
 
 def _taints(node: JsonObject) -> list[JsonObject]:
     """Return the taints of a Node and the one it has while it is not Ready."""
-    taints = list(node["spec"].get("taints") or ())
+    taints = list(objects.spec_of(node).get("taints") or ())
     if not objects.is_true(node, "Ready"):
         taints.append({"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"})
     return taints

@@ -150,7 +150,7 @@ class MemoryStore:
             raise AlreadyExistsError(f'{kind_of(new).plural} "{ref.name}" already exists')
         self._require_namespace(ref)
         kind = kind_of(new)
-        born = self._births[ref] = self._births.get(ref, 0) + 1
+        born = self._births.get(ref, 0) + 1
         parts = (ref.kind, ref.namespace, ref.name) + ((str(born),) if born > 1 else ())
         metadata = {
             **{key: value for key, value in new["metadata"].items() if value is not None},
@@ -160,9 +160,10 @@ class MemoryStore:
         }
         if kind.status:
             new = {key: value for key, value in new.items() if key != "status"}
-        return self._write(
-            None, self._with_address(admission.admitted({**new, "metadata": metadata}))
-        )
+        admitted = admission.admitted({**new, "metadata": metadata})
+        admission.require_valid(admitted)
+        self._births[ref] = born
+        return self._write(None, self._with_address(admitted))
 
     def update(self, obj: JsonObject) -> JsonObject:
         """Replace all of an object but its status."""
@@ -179,6 +180,7 @@ class MemoryStore:
         if merged == old:
             self.idle_writes.append((self.manager, ref_of(old)))
             return old
+        admission.require_valid(merged)
         admission.require_allowed_change(old, merged)
         if kind_of(old).generation and _wanted(merged) != _wanted(old):
             generation = old["metadata"]["generation"] + 1

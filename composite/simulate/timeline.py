@@ -75,7 +75,7 @@ def _details(old: JsonObject | None, new: JsonObject) -> Iterator[str]:
     yield from _containers(old or {}, new)
     if old is None:
         return
-    changed = [line for key in _wanted_keys(old, new) for line in _differences(key, old, new)]
+    changed = [line for key in {**old, **new} for line in _compare(key, old.get(key), new.get(key))]
     yield from changed[:MAX_DETAILS]
     if len(changed) > MAX_DETAILS:
         yield f"and {len(changed) - MAX_DETAILS} fields more"
@@ -116,17 +116,8 @@ def condition_text(condition: JsonObject) -> str:
     return f"{condition['type']}={condition['status']} {cause}".rstrip()
 
 
-def _wanted_keys(old: JsonObject, new: JsonObject) -> list[str]:
-    return [key for key in {**old, **new} if old.get(key) != new.get(key)]
-
-
-def _differences(path: str, old: JsonObject, new: JsonObject) -> Iterator[str]:
-    """Return ``path: before → after`` for every leaf below one field that differs."""
-    key = path.rpartition(".")[2]
-    yield from _compare(path, old.get(key), new.get(key))
-
-
 def _compare(path: str, old: Any, new: Any) -> Iterator[str]:  # noqa: ANN401  (JSON)
+    """Return ``path: before → after`` for every leaf that differs."""
     if old == new:
         return
     left, right = _as_map(old), _as_map(new)

@@ -8,10 +8,12 @@ Sources: pkg/controller/deployment and pkg/controller/statefulset of Kubernetes 
 
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 
 from composite import names
 from composite.models import JsonObject
 from composite.simulate import objects
+from composite.simulate.errors import AlreadyExistsError
 from composite.simulate.objects import Ref
 from composite.simulate.pod_status import is_ready
 from composite.simulate.store import Change
@@ -65,7 +67,12 @@ class WorkloadActor(WorldActor):
         ]
 
     def create_pod(self, workload: JsonObject, name: str, labels: dict[str, str]) -> None:
-        """Create one Pod from the template; in a namespace that is going away there is none."""
+        """
+        Create one Pod from the template.
+
+        Not in a namespace that is going away, and not while a predecessor of this name is there:
+        the event of its end brings the workload back here.
+        """
         namespace = self.store.get(Ref(objects.NAMESPACES, "", workload["metadata"]["namespace"]))
         if namespace is None or objects.is_terminating(namespace):
             return
@@ -79,7 +86,8 @@ class WorkloadActor(WorldActor):
             "ownerReferences": [objects.owner_reference(workload)],
         }
         pod = {"apiVersion": "v1", "kind": "Pod", "metadata": made, "spec": template["spec"]}
-        self.store.create(objects.with_metadata(pod))
+        with suppress(AlreadyExistsError):
+            self.store.create(objects.with_metadata(pod))
 
     def delete_pod(self, pod: JsonObject) -> None:
         """Delete one Pod."""

@@ -40,12 +40,14 @@ class NodePlan(Value):
     """
     The chosen nodes, the Machines that shall exist, and what the missing nodes wait for.
 
-    ``in_use`` names the chosen nodes and those that are NotReady and waited for.
+    ``in_use`` names the chosen nodes and those that are NotReady and waited for; ``strangers`` the
+    preferred nodes that cannot be used, for they are not there or lack the labels.
     """
 
     machines: tuple[PlannedMachine, ...]
     nodes: tuple[SeenNode, ...]
     in_use: tuple[str, ...]
+    strangers: tuple[str, ...]
     lacking: tuple[str, ...]
     failing: bool
     look_again: datetime | None
@@ -84,6 +86,7 @@ def plan_nodes(
         key=lambda node: node.name,
     )
     recovering = [n for n in candidates if is_recovering(n, own_nodes, previous, now)]
+    kept_in_use = [n for n in candidates if n.name in own_nodes and n.name in previous]
     existing = sum(n.name not in own_nodes for n in usable) + len(recovering)
     machines: tuple[PlannedMachine, ...] = ()
     if provisioner is not Provisioner.NONE:
@@ -102,9 +105,10 @@ def plan_nodes(
     return NodePlan(
         machines=machines,
         nodes=tuple(selected),
-        in_use=tuple(sorted({node.name for node in (*selected, *recovering)})),
+        in_use=tuple(sorted({node.name for node in (*selected, *recovering, *kept_in_use)})),
+        strangers=strangers(resource, mine),
         lacking=tuple(lacking),
-        failing=any(machine.failures for machine in machines),
+        failing=any(is_failing(machine, seen.claims.get(machine.name)) for machine in machines),
         look_again=min(
             (n.changed + NODE_GRACE for n in recovering if n.changed is not None), default=None
         ),
@@ -276,6 +280,17 @@ def with_missing(
         for index in free[: max(wanted - len(kept), 0)]
     ]
     return tuple(sorted([*kept, *new], key=lambda machine: machine.index))
+
+
+def strangers(resource: Resource, mine: list[SeenNode]) -> tuple[str, ...]:
+    """Return the preferred nodes that are not there, are another's, or lack the labels."""
+    known = {node.name for node in mine}
+    return tuple(name for name in resource.preferredNodes or () if name not in known)
+
+
+def is_failing(machine: PlannedMachine, claim: SeenClaim | None) -> bool:
+    """Whether a Machine cannot be launched, or waits because the last one could not."""
+    return bool(machine.failures) if claim is None else claim.failed
 
 
 def no_gpus(selected: list[SeenNode], resource: Resource, need: NodeNeed) -> Iterable[str]:

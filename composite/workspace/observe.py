@@ -45,6 +45,7 @@ class SeenClaim(Value):
     node: str
     ready: bool
     deleting: bool
+    failed: bool
     unavailable: bool
     message: str
 
@@ -55,6 +56,7 @@ class SeenWorkload(Value):
     kind: str
     replicas: int
     ready_replicas: int
+    updated_replicas: int
     settled: bool
     revision: str
     gpus: int
@@ -124,6 +126,7 @@ def seen_claim(sent: JsonObject) -> SeenClaim:
         node=claim.status.nodeName,
         ready=claim.status.condition("Ready").status == "True",
         deleting=claim.metadata.deletionTimestamp is not None,
+        failed=steps[0].status == "False",
         unavailable=steps[0].status == "False" and names.UNAVAILABLE in steps[0].message,
         message=told if claim.status.conditions else NOT_REPORTED,
     )
@@ -170,12 +173,14 @@ def as_workload(kind: str, workload: observed.Workload) -> SeenWorkload:
     the ready pods of an old template say nothing about the new one.
     """
     status = workload.status
+    current = status.observedGeneration >= workload.metadata.generation
     progressing = status.condition("Progressing")
     return SeenWorkload(
         kind=kind,
         replicas=workload.spec.replicas,
         ready_replicas=status.readyReplicas,
-        settled=status.observedGeneration >= workload.metadata.generation
+        updated_replicas=status.updatedReplicas if current else 0,
+        settled=current
         and status.currentRevision == status.updateRevision
         and status.updatedReplicas == status.replicas == workload.spec.replicas,
         revision=workload.metadata.annotations.get(names.ANNOTATION_REVISION, ""),

@@ -6,7 +6,7 @@ from composite import names
 from composite.catalog import Catalog, Preset
 from composite.models import JsonObject, Value
 from composite.refusal import Refusal
-from composite.workspace.api import Inference, Workspace, WorkspaceSpec
+from composite.workspace.api import Inference, Resource, Workspace, WorkspaceSpec
 from composite.workspace.nodes import NodeNeed, NodePlan, plan_nodes
 from composite.workspace.observe import Seen, template_gpus
 from composite.workspace.revisions import PlannedRevision, last_accepted, plan_revisions
@@ -42,6 +42,15 @@ class Plan(Value):
     workload: bool
     revisions: tuple[PlannedRevision, ...]
     notes: tuple[str, ...]
+
+    @property
+    def equal_revisions(self) -> frozenset[str]:
+        """Numbers of the revisions that run the same: they differ by nodes to prefer, or not."""
+        return frozenset(
+            str(revision.number)
+            for revision in self.revisions
+            if what_runs(revision.data) == what_runs(self.revision.data)
+        )
 
     @property
     def revision(self) -> PlannedRevision:
@@ -124,7 +133,23 @@ def make_plan(
         # pods come after the nodes; once they are there, nothing that befalls a node ends them.
         workload=node_plan.ready or seen.workload is not None,
         revisions=plan_revisions(meta.name, spec, seen.revisions),
-        notes=tuple(notes(spec, catalog)),
+        notes=(*notes(spec, catalog), *preference_notes(resource, node_plan)),
+    )
+
+
+def what_runs(data: JsonObject) -> JsonObject:
+    """Return a revision without the nodes to prefer: they move no pod that runs."""
+    resource = {k: v for k, v in (data.get("resource") or {}).items() if k != "preferredNodes"}
+    return {**data, "resource": resource}
+
+
+def preference_notes(resource: Resource, node_plan: NodePlan) -> tuple[str, ...]:
+    """Say which preferred nodes are not used, since others are bought in their place."""
+    labels = ", ".join(f"{key}={value}" for key, value in resource.node_labels.items())
+    return tuple(
+        f"resource.preferredNodes: {name} is not used: there is no such node with the labels "
+        f"{labels} that is free for this Workspace"
+        for name in node_plan.strangers
     )
 
 

@@ -348,11 +348,26 @@ def shown(value: object) -> str:
 
 def notes(spec: WorkspaceSpec, catalog: Catalog) -> Iterator[str]:
     """Yield what is accepted and still worth a word."""
-    instance_type = spec.resource.instanceType
-    if instance_type not in catalog.instance_types:
+    instance_type, cloud = spec.resource.instanceType, catalog.provisioning.cloud.value
+    row = catalog.instance_types.get(instance_type)
+    preset = named_preset(spec.inference, catalog)
+    if row is None and not instance_type.startswith(UNLISTED_CPU_FAMILY):
         yield (
-            f"resource.instanceType: {instance_type} is not in the table of "
-            f"{catalog.provisioning.cloud.value}, so nothing is known of its GPUs"
+            f"resource.instanceType: {instance_type} is not in the table of {cloud}, "
+            "so nothing is known of its GPUs"
         )
+    if preset is not None and row is not None and preset.worldSize is None:
+        yield from replica_notes(preset, row)
     for key in sorted(names.RESERVED_LABELS & spec.resource.labelSelector.labels.keys()):
         yield f"resource.labelSelector: {key} says whom a node serves and is set for you"
+
+
+def replica_notes(preset: Preset, row: InstanceType) -> Iterator[str]:
+    """Say that a model which is not distributed must fit each node, whatever their number."""
+    need = preset.gpu
+    if row.gpuCount < need.count or row.gpuMemoryGi < need.totalMemoryGi:
+        yield (
+            f"resource.instanceType: {preset.name} runs whole on each node and needs "
+            f"{need.count} GPUs and {need.totalMemoryGi}Gi there, {row.name} has {row.gpuCount} "
+            f"and {row.gpuMemoryGi}Gi: it may not fit"
+        )

@@ -146,13 +146,10 @@ def machines_ready(plan: Plan, seen: Seen, provisioner: Provisioner) -> Finding:
     if unready and node_plan.failing:
         return Finding(type=name, status="False", reason=f"{one}FailedCreation", message=why)
     if unready:
-        message = (
-            f"creating {len(unready)} {many}: {why}" if why else f"creating {len(unready)} {many}"
-        )
+        message = f"creating {len(unready)} {many}" + (f": {why}" if why else "")
         return Finding(type=name, status="Unknown", reason=pending, message=message)
     if why:
-        reason = f"check{one[0].upper()}{one[1:]}StatusFailed"
-        return Finding(type=name, status="False", reason=reason, message=why)
+        return Finding(type=name, status="Unknown", reason="installNodePluginsPending", message=why)
     return Finding(
         type=name,
         status="True",
@@ -202,15 +199,20 @@ def inference_ready(plan: Plan, seen: Seen) -> Finding:
         told = f"{kind} {plan.name} is not progressing: {workload.failure}"
         return not_serving("; ".join(filter(None, (told, causes))), failed=True)
     progress = f"{workload.ready_replicas} of {plan.replicas} pods are ready"
-    if workload.revision != str(plan.revision.number) or not workload.settled:
-        progress = f"revision {plan.revision.number} is being rolled out, {progress}"
+    arrived = workload.revision in plan.equal_revisions
+    if not arrived or not workload.settled:
+        updated = workload.updated_replicas if arrived else 0
+        progress = (
+            f"revision {plan.revision.number} is being rolled out, "
+            f"{updated} of {plan.replicas} pods have it, {progress}"
+        )
     return not_serving("; ".join(filter(None, (progress, causes))), failed=bool(causes))
 
 
 def is_serving(workload: SeenWorkload, plan: Plan) -> bool:
     """Whether the pods that are ready are those of the accepted revision, and all of them."""
     return (
-        workload.revision == str(plan.revision.number)
+        workload.revision in plan.equal_revisions
         and workload.settled
         and workload.ready_replicas == plan.replicas
         and not workload.failure

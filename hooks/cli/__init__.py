@@ -125,4 +125,6 @@ def verdict(error: click.ClickException) -> tuple[int, str]:
     if not isinstance(error, click.UsageError):
         return FAILED, reason
     command = error.ctx.command_path if error.ctx is not None else PROGRAM
-    return REFUSED, f"{command}: {' '.join(reason.split()).rstrip('.')}. See '{command} --help'."
+    sentence = " ".join(reason.split()).removesuffix(".")
+    stop = "" if sentence.endswith("?") else "."
+    return REFUSED, f"{command}: {sentence}{stop} See '{command} --help'."

@@ -1,6 +1,7 @@
 """What commands print: text, YAML and JSON for machines, tables for people."""
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -9,8 +10,14 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
-# Wide enough for every table we print; a terminal that is narrower wraps by itself.
-PLAIN_WIDTH = 400
+# A command stays on one line, however long it is.
+ENDLESS = 1 << 20
+
+# Text that PyYAML writes plainly, and kubectl would read as a boolean or a number.
+MISREAD = (
+    ("bool", r"^[yYnN]$", list("yYnN")),
+    ("float", r"^[-+]?[0-9]+[eE][-+]?[0-9]+$", list("-+0123456789")),
+)
 
 
 def print_text(text: str) -> None:
@@ -33,7 +40,7 @@ def as_yaml(documents: Iterable[object]) -> str:
         sort_keys=False,
         explicit_start=True,
         allow_unicode=True,
-        width=PLAIN_WIDTH,
+        width=ENDLESS,
     )
 
 
@@ -50,6 +57,8 @@ def _dumper() -> Any:  # noqa: ANN401  (a class that PyYAML's types do not descr
         return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
     Dumper.add_representer(str, text)
+    for kind, pattern, first in MISREAD:
+        Dumper.add_implicit_resolver(f"tag:yaml.org,2002:{kind}", re.compile(pattern), first)
     return Dumper
 
 

@@ -18,6 +18,7 @@ from hooks.cli.errors import Failed
 from hooks.cli.files import Manifest
 from hooks.cli.options import catalog_of
 from hooks.cli.output import as_json, as_yaml, print_text
+from hooks.cli.patience import Patience
 from hooks.cli.refusals import name_of, require_accepted, written
 from hooks.cli.worlds import World, read_worlds
 from hooks.logs import summary
@@ -57,15 +58,16 @@ def rendered(world: World, catalog: Catalog) -> list[JsonObject]:
     """
     clock = Clock()
     provisioner = catalog.provisioning.provisioner
-    cluster = Cluster(
-        InProcess(catalog, clock),
-        clock=clock,
-        provisioner=provisioner,
-        gpus=shown_gpus(world.workspaces, catalog),
-    )
-    play(cluster, given_objects(world, catalog))
-    if provisioner is Provisioner.NONE:
-        play(cluster, fitting_nodes(world, cluster, catalog))
+    with Patience(InProcess(catalog, clock), clock) as hooks:
+        cluster = Cluster(
+            hooks,
+            clock=clock,
+            provisioner=provisioner,
+            gpus=shown_gpus(world.workspaces, catalog),
+        )
+        play(cluster, given_objects(world, catalog))
+        if provisioner is Provisioner.NONE:
+            play(cluster, fitting_nodes(world, cluster, catalog))
     problems = [
         f"{manifest.file}: {name_of(manifest)}: {reason}"
         for manifest in world.workspaces

@@ -14,7 +14,7 @@ from hooks.cli.options import Flags, settings_of, settings_options
 )
 @click.option("--workers", type=int, help="Processes.  [default: METAKAITO_WORKERS or 2]")
 @click.option(
-    "--virtual-clock",
+    "--virtual-clock/--no-virtual-clock",
     is_flag=True,
     default=None,
     help="Answer at the time that a request names in its header Metakaito-Now, for "

@@ -23,7 +23,7 @@ from hooks.cli.output import as_table, as_yaml, console
 from hooks.cli.remote import Remote
 from hooks.cli.rendering import shown_gpus
 from hooks.cli.servers import Server, started_server
-from hooks.cli.story import clock_time, kubectl_table
+from hooks.cli.story import UNSHOWN, cells, clock_time
 from presets import load_catalog
 
 # So much virtual time passes between two pictures, and so much of ours, at a terminal.
@@ -135,11 +135,20 @@ def watched(manifest: Manifest, server: Server, screen: Console) -> Cluster:
                 screen.print(line)
             told = len(cluster.timeline)
             if screen.is_terminal:
-                table = kubectl_table(cluster.store.everything(), clock.now)
-                picture.update(Text(f"\n{clock_time(clock.seconds)}\n{table}"), refresh=True)
+                picture.update(state(cluster), refresh=True)
                 sleep(PAUSE_SECONDS)
     remote.close()
     return cluster
+
+
+def state(cluster: Cluster) -> Text:
+    """Return how far it is, on one line."""
+    shown: dict[str, str] = {}
+    for entry in cluster.timeline:
+        shown = entry.columns or shown
+    conditions = {name: cell for name, cell in shown.items() if name not in UNSHOWN}
+    time = f"{clock_time(cluster.clock.seconds):>8}"
+    return Text.assemble((f"\n{time}  ", "cyan"), *cells(conditions))
 
 
 def milestones(entries: list[Entry]) -> Iterator[Text]:
@@ -171,7 +180,7 @@ def print_end(cluster: Cluster, folder: Path, screen: Console) -> None:
         file = write(folder, number, child)
         screen.print(f"  {child['kind']:<20}{child['metadata']['name']:<30}{file.name}")
     screen.print(
-        f"\n{clock_time(cluster.clock.seconds)} of virtual time, "
+        f"\n{clock_time(cluster.timeline[-1].seconds)} of virtual time, "
         f"{len(cluster.requests)} requests over HTTP."
     )
     if rows[-1]["WORKSPACEREADY"] != "True":
@@ -207,6 +216,6 @@ def write(folder: Path, number: int, obj: JsonObject) -> Path:
 def wait_for(server: Server, screen: Console) -> None:
     """Leave the server running until somebody has enough of it."""
     screen.print(f"\nStill serving on {server.url}, for example {server.url}/metrics.")
-    screen.print("Ctrl-C stops it.")
     with suppress(KeyboardInterrupt):
+        screen.print("Ctrl-C stops it.")
         server.process.wait()

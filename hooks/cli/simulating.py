@@ -1,15 +1,9 @@
 """The work of ``simulate``: play a scenario and tell the story."""
 
-import sys
 from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
-from time import monotonic
-from typing import Self
 
-from rich.status import Status
-
-from composite.models import JsonObject
 from composite.simulate import (
     Clock,
     Hooks,
@@ -25,18 +19,17 @@ from composite.simulate.in_process import InProcess
 from hooks.cli.errors import Failed, Refused
 from hooks.cli.options import catalog_of
 from hooks.cli.output import as_json, as_table, console, print_text
+from hooks.cli.patience import Patience
 from hooks.cli.refusals import require_accepted
 from hooks.cli.remote import Remote
 from hooks.cli.rendering import given_objects, shown_gpus
-from hooks.cli.story import clock_time, kubectl_table, told
+from hooks.cli.story import kubectl_table, told
 from hooks.cli.worlds import World, read_worlds
 from hooks.settings import Settings
 from presets.scenario_files import InvalidPresets, load_scenario, load_scenarios
 
 # Without a scenario: the promise of every Workspace, that it becomes ready.
 USUAL = Scenario(name="all-goes-well", description="Nothing goes wrong.")
-
-PATIENCE_SECONDS = 2.0
 
 
 def list_scenarios(output: str) -> None:
@@ -95,37 +88,6 @@ def played(world: World, scenario: Scenario, hooks: Hooks, clock: Clock, setting
             )
     except (ApiError, HotLoop, MetacontrollerCrash) as error:
         raise Failed(f"{world.workspaces[0].file}: {scenario.name}: {error}") from None
-
-
-class Patience:
-    """Hooks that tell somebody at a terminal how far it is, once that takes a while."""
-
-    def __init__(self, hooks: Hooks, clock: Clock) -> None:
-        self._hooks = hooks
-        self._clock = clock
-        self._asked = 0
-        self._started = monotonic()
-        self._status: Status | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._status is not None:
-            self._status.stop()
-
-    def call(self, path: str, body: JsonObject) -> JsonObject:
-        """Return the answer to one request."""
-        self._asked += 1
-        if self._status is not None:
-            self._status.update(self._text())
-        elif monotonic() - self._started > PATIENCE_SECONDS and sys.stderr.isatty():
-            self._status = Status(self._text(), console=console(err=True))
-            self._status.start()
-        return self._hooks.call(path, body)
-
-    def _text(self) -> str:
-        return f"playing, it is {clock_time(self._clock.seconds)}, {self._asked} requests"
 
 
 def print_story(run: Run, clock: Clock) -> None:

@@ -106,9 +106,9 @@ def a_workspace_spec(**changes: object) -> JsonObject:
 # --- what others report -------------------------------------------------------------------------
 
 
-def a_condition(type_: str, status: object, message: str = "", **more: object) -> JsonObject:
-    spelled = {True: "True", False: "False", None: "Unknown"}.get(status, status)  # type: ignore[call-overload]
-    found: JsonObject = {"type": type_, "status": spelled, "lastTransitionTime": EARLIER}
+def a_condition(type_: str, status: str, message: str = "", **more: object) -> JsonObject:
+    """Return a condition; ``status`` is True, False or Unknown, as a text."""
+    found: JsonObject = {"type": type_, "status": status, "lastTransitionTime": EARLIER}
     return found | ({"message": message} if message else {}) | more
 
 
@@ -116,7 +116,7 @@ def a_machine(
     name: str | None = None,
     *,
     node: str = "",
-    steps: Iterable[tuple[str, object, str]] | None = None,
+    steps: Iterable[tuple[str, str, str]] | None = None,
     claim: bool = False,
     **metadata: object,
 ) -> JsonObject:
@@ -125,8 +125,8 @@ def a_machine(
 
     ``steps`` are the conditions to have instead: step, status, message.
     """
-    ready = (("Launched", True, ""), ("Registered", True, ""), ("Ready", True, ""))
-    launching = (("Launched", None, "launching"), ("Ready", False, "not launched yet"))
+    ready = (("Launched", "True", ""), ("Registered", "True", ""), ("Ready", "True", ""))
+    launching = (("Launched", "Unknown", "launching"), ("Ready", "False", "not launched yet"))
     found = steps if steps is not None else ready if node else launching
     prefix = "" if claim else "Machine"
     conditions = [
@@ -143,11 +143,11 @@ def a_machine(
     }
 
 
-def a_node(
+def a_node(  # noqa: PLR0913  (each test names the one that it is about)
     name: str = "node-1",
     *,
     gpus: int = 1,
-    ready: object = True,
+    ready: bool | None = True,
     why: str = "",
     since: datetime | None = None,
     instance_type: str | None = TYPE,
@@ -166,7 +166,8 @@ def a_node(
         known |= {"kaito.sh/machine-type": "gpu"}
     spec = {"taints": [a_taint(taint) for taint in taints], "unschedulable": cordoned}
     changed = stamp(since) if since is not None else EARLIER
-    condition = a_condition("Ready", ready, why, lastTransitionTime=changed)
+    status = {True: "True", False: "False", None: "Unknown"}[ready]
+    condition = a_condition("Ready", status, why, lastTransitionTime=changed)
     shown = {"nvidia.com/gpu": str(gpus)} if gpus else {}
     return {
         "apiVersion": "v1",

@@ -36,7 +36,9 @@ def an_entry(name: str = MINE, **changes: object) -> JsonObject:
     return standard | changes
 
 
-def wanting(*entries: JsonObject, name: str = "phi", seen: int = 1, **metadata: object) -> JsonObject:
+def wanting(
+    *entries: JsonObject, name: str = "phi", seen: int = 1, **metadata: object
+) -> JsonObject:
     """Return a Workspace that plans these Machines."""
     status = {"observedGeneration": seen, "machines": list(entries)}
     return a_workspace(name, status=status, **metadata)
@@ -48,9 +50,7 @@ def made(name: str = MINE, owner: str = "phi") -> JsonObject:
     return a_machine(name, labels=labels if owner else {})
 
 
-def names(
-    catalog: Catalog, workspaces: list[JsonObject], machines: list[JsonObject]
-) -> list[str]:
+def names(catalog: Catalog, workspaces: list[JsonObject], machines: list[JsonObject]) -> list[str]:
     answer = machines_synced(a_namespace_request(workspaces, machines), catalog)
     return [attachment["metadata"]["name"] for attachment in answer["attachments"]]
 
@@ -155,9 +155,9 @@ def test_a_kind_that_was_not_sent_changes_nothing(catalog: Catalog, missing: str
 
 
 def test_a_workspace_that_is_gone_loses_its_machines(catalog: Catalog) -> None:
-    assert names(catalog, [wanting(an_entry(OTHER), name="chat")], [made(), made(OTHER, "chat")]) == [
-        OTHER
-    ]
+    assert names(
+        catalog, [wanting(an_entry(OTHER), name="chat")], [made(), made(OTHER, "chat")]
+    ) == [OTHER]
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,9 @@ def test_stands_for_a_number(text: str, number: Decimal | int) -> None:
     assert parse_quantity(text) == number
 
 
-@pytest.mark.parametrize("text", ["", "Gi", "1 Gi", "1gi", "1K", "one", "1Gi ", "1e", "--1", "0x10"])
+@pytest.mark.parametrize(
+    "text", ["", "Gi", "1 Gi", "1gi", "1K", "one", "1Gi ", "1e", "--1", "0x10"]
+)
 def test_refuses_what_is_no_quantity(text: str) -> None:
     with pytest.raises(ValueError) as caught:  # noqa: PT011  (the whole message is compared below)
         parse_quantity(text)

@@ -25,18 +25,24 @@ SENTENCES: dict[str, tuple[JsonObject, str]] = {
     ),
     "a misspelt field": (
         a_workspace_spec(resource=a_resource(instancetype="Standard_NC6s_v3")),
-        "resource.instancetype: is no field of a Workspace; did you mean 'instanceType'?; "
-        "allowed here: count, instanceType, labelSelector, preferredNodes",
+        (
+            "resource.instancetype: is no field of a Workspace; did you mean 'instanceType'?; "
+            "allowed here: count, instanceType, labelSelector, preferredNodes"
+        ),
     ),
     "a misspelt field in an item of a list": (
         a_workspace_spec(inference=a_preset() | {"adapters": [an_adapter(strengh="0.5")]}),
-        "inference.adapters[0].strengh: is no field of a Workspace; did you mean 'strength'?; "
-        "allowed here: source, strength",
+        (
+            "inference.adapters[0].strengh: is no field of a Workspace; did you mean 'strength'?; "
+            "allowed here: source, strength"
+        ),
     ),
     "a field that is like no other": (
         a_workspace_spec(inference=a_preset(gpus=8) | {}),
-        "inference.preset.gpus: is no field of a Workspace; "
-        "allowed here: accessMode, name, presetOptions",
+        (
+            "inference.preset.gpus: is no field of a Workspace; "
+            "allowed here: accessMode, name, presetOptions"
+        ),
     ),
     "a number that is too small": (
         a_workspace_spec(resource=a_resource(count=0)),
@@ -82,8 +88,10 @@ SENTENCES: dict[str, tuple[JsonObject, str]] = {
     ),
     "a pattern, in words": (
         a_workspace_spec(inference=a_preset() | {"adapters": [an_adapter(strength="a lot")]}),
-        "inference.adapters[0].strength: is 'a lot', "
-        'must be a number between 0 and 1 as text, for example "0.5"',
+        (
+            "inference.adapters[0].strength: is 'a lot', "
+            'must be a number between 0 and 1 as text, for example "0.5"'
+        ),
     ),
 }
 
@@ -99,8 +107,10 @@ def test_says_everything_that_is_wrong_at_once() -> None:
     assert told({"resource": {"count": 0, "typo": 1}}) == [
         "resource.count: is 0, must be at least 1",
         "resource.labelSelector: is required",
-        "resource.typo: is no field of a Workspace; "
-        "allowed here: count, instanceType, labelSelector, preferredNodes",
+        (
+            "resource.typo: is no field of a Workspace; "
+            "allowed here: count, instanceType, labelSelector, preferredNodes"
+        ),
     ]
 
 

@@ -163,9 +163,7 @@ def test_every_child_is_in_the_namespace_of_its_workspace(catalog: Catalog) -> N
 
 
 def test_the_revision(catalog: Catalog) -> None:
-    assert the(
-        answered(catalog, PHI), "ControllerRevision", "workspace-phi-3-mini-f4521"
-    ) == {
+    assert the(answered(catalog, PHI), "ControllerRevision", "workspace-phi-3-mini-f4521") == {
         "apiVersion": "apps/v1",
         "kind": "ControllerRevision",
         "metadata": {
@@ -228,8 +226,11 @@ def test_the_deployment(catalog: Catalog) -> None:
         "command": [
             "/bin/sh",
             "-c",
-            "accelerate launch --gpu_ids=all --machine_rank=0 --num_machines=1 --num_processes=1 "
-            "inference_api.py --pipeline=text-generation --torch_dtype=auto --trust_remote_code",
+            (
+                "accelerate launch --gpu_ids=all --machine_rank=0 --num_machines=1 "
+                "--num_processes=1 inference_api.py --pipeline=text-generation "
+                "--torch_dtype=auto --trust_remote_code"
+            ),
         ],
         "ports": [{"containerPort": 5000}],
         "resources": {"limits": {"nvidia.com/gpu": "1"}, "requests": {"nvidia.com/gpu": "1"}},
@@ -361,10 +362,13 @@ def test_the_stateful_set(catalog: Catalog) -> None:
         "command": [
             "/bin/sh",
             "-c",
-            f"cd /workspace/llama/llama-2 && torchrun --master_addr={pod_0} --master_port=29500 "
-            "--nnodes=2 --node_rank=$(echo $HOSTNAME | grep -o '[^-]*$') --nproc_per_node=1 "
-            f"--max_restarts=3 --rdzv_backend=c10d --rdzv_endpoint={pod_0}:29500 --rdzv_id=job "
-            "inference_api.py --max_batch_size=8 --max_seq_len=512",
+            (
+                f"cd /workspace/llama/llama-2 && torchrun --master_addr={pod_0} "
+                "--master_port=29500 --nnodes=2 --node_rank=$(echo $HOSTNAME | grep -o '[^-]*$') "
+                "--nproc_per_node=1 --max_restarts=3 --rdzv_backend=c10d "
+                f"--rdzv_endpoint={pod_0}:29500 --rdzv_id=job "
+                "inference_api.py --max_batch_size=8 --max_seq_len=512"
+            ),
         ],
         "ports": [{"containerPort": 5000}],
         "resources": {"limits": {"nvidia.com/gpu": "2"}, "requests": {"nvidia.com/gpu": "2"}},
@@ -509,9 +513,7 @@ def test_the_affinity_of_a_template_is_narrowed_and_not_replaced(catalog: Catalo
     required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": zones}}
     affinity = {"podAffinity": {"x": "y"}, "nodeAffinity": mine | required}
 
-    deployment = templated(
-        catalog, {"spec": {"containers": [{"name": "a"}], "affinity": affinity}}
-    )
+    deployment = templated(catalog, {"spec": {"containers": [{"name": "a"}], "affinity": affinity}})
 
     phi, ours = in_("apps", "phi-3"), own("phi")
     assert deployment["spec"]["template"]["spec"]["affinity"] == {

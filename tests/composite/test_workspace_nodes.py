@@ -33,8 +33,8 @@ from tests.composite.makers import (
     on_existing_nodes,
     parsed,
     seconds,
-    selected,
     seen_by,
+    selected,
     serving,
     stamp,
     statuses,
@@ -69,7 +69,7 @@ def wanting(
 ) -> JsonObject:
     """Return a Workspace whose last status lists these Machines and nodes."""
     status = {"machines": list(machines), "workerNodes": list(nodes), "observedGeneration": 1}
-    return a_workspace(resource=a_resource(count=count), status=status, **metadata)
+    return a_workspace(resource=a_resource(count=count), status=status, **metadata)  # type: ignore[arg-type]
 
 
 def an_entry(attempt: int = 0, index: int = 0, **changes: object) -> JsonObject:
@@ -303,9 +303,7 @@ GIVEN_UP = f"{FIRST} was deleted before it was Ready"
         pytest.param(
             an_entry(created=True),
             [],
-            an_entry(
-                1, failures=1, notBefore=stamp(NOW + seconds(30)), message=GIVEN_UP
-            ),
+            an_entry(1, failures=1, notBefore=stamp(NOW + seconds(30)), lastFailure=GIVEN_UP),
             id="it vanished",
         ),
         pytest.param(
@@ -315,26 +313,24 @@ GIVEN_UP = f"{FIRST} was deleted before it was Ready"
                 1,
                 failures=1,
                 notBefore=stamp(NOW + seconds(30)),
-                message=f"{GIVEN_UP}; it said last: MachineLaunched: no quota",
+                lastFailure=f"{GIVEN_UP}; it said last: MachineLaunched: no quota",
             ),
             id="it vanished, and had said why",
         ),
         pytest.param(
             an_entry(created=True),
             [a_machine(deletionTimestamp=stamp(NOW))],
-            an_entry(
-                1, failures=1, notBefore=stamp(NOW + seconds(30)), message=GIVEN_UP
-            ),
+            an_entry(1, failures=1, notBefore=stamp(NOW + seconds(30)), lastFailure=GIVEN_UP),
             id="it is being deleted",
         ),
         pytest.param(
             an_entry(created=True),
-            [a_machine(steps=[("Launched", False, UNAVAILABLE), ("Ready", False, "")])],
+            [a_machine(steps=[("Launched", "False", UNAVAILABLE), ("Ready", "False", "")])],
             an_entry(
                 1,
                 failures=1,
                 notBefore=stamp(NOW + seconds(30)),
-                message=f"{FIRST} was given up: MachineLaunched: {UNAVAILABLE}",
+                lastFailure=f"{FIRST} was given up: MachineLaunched: {UNAVAILABLE}",
             ),
             id="no such instance can be had",
         ),
@@ -343,8 +339,8 @@ GIVEN_UP = f"{FIRST} was deleted before it was Ready"
             [
                 a_machine(
                     steps=[
-                        ("Launched", False, f"insufficient capacity, {UNAVAILABLE}"),
-                        ("Ready", False, ""),
+                        ("Launched", "False", f"insufficient capacity, {UNAVAILABLE}"),
+                        ("Ready", "False", ""),
                     ]
                 )
             ],
@@ -352,7 +348,7 @@ GIVEN_UP = f"{FIRST} was deleted before it was Ready"
                 1,
                 failures=1,
                 notBefore=stamp(NOW + seconds(30)),
-                message=f"{FIRST} was given up: MachineLaunched: "
+                lastFailure=f"{FIRST} was given up: MachineLaunched: "
                 f"insufficient capacity, {UNAVAILABLE}",
             ),
             id="no such instance can be had, in Karpenter's words",
@@ -364,20 +360,20 @@ GIVEN_UP = f"{FIRST} was deleted before it was Ready"
                 4,
                 failures=4,
                 notBefore=stamp(NOW + seconds(240)),
-                message=f"{machine_name(UID, 0, 3)} was deleted before it was Ready",
+                lastFailure=f"{machine_name(UID, 0, 3)} was deleted before it was Ready",
             ),
             id="again and again",
         ),
         pytest.param(
             an_entry(created=True, ready=True),
             [],
-            an_entry(1, message=f"{FIRST} was Ready and is gone"),
+            an_entry(1, lastFailure=f"{FIRST} was Ready and is gone"),
             id="it had been Ready: no back-off",
         ),
         pytest.param(
             an_entry(2, created=True, ready=True),
             [a_machine(machine_name(UID, 0, 2), node="node-1", deletionTimestamp=stamp(NOW))],
-            an_entry(3, message=f"{machine_name(UID, 0, 2)} was Ready and is gone"),
+            an_entry(3, lastFailure=f"{machine_name(UID, 0, 2)} was Ready and is gone"),
             id="it is Ready and is being deleted",
         ),
     ],
@@ -407,7 +403,7 @@ def test_a_workspace_on_its_way_out_plans_nothing_new() -> None:
 
 def test_a_launch_that_fails_for_another_reason_is_shown_and_waited_for() -> None:
     quota = "creating instance: quota exceeded"
-    world = [a_machine(steps=[("Launched", False, quota), ("Ready", False, "")])]
+    world = [a_machine(steps=[("Launched", "False", quota), ("Ready", "False", "")])]
 
     plan = planned(world, wanting(an_entry(created=True)))
 
@@ -417,7 +413,7 @@ def test_a_launch_that_fails_for_another_reason_is_shown_and_waited_for() -> Non
 
 def test_failures_are_forgotten_once_a_machine_is_ready() -> None:
     world = [a_machine(SECOND, node="node-1"), a_node(owner="phi")]
-    entry = an_entry(1, created=True, failures=1, notBefore=stamp(NOW), message="told")
+    entry = an_entry(1, created=True, failures=1, notBefore=stamp(NOW), lastFailure="told")
 
     plan = planned(world, wanting(entry))
 
@@ -434,7 +430,7 @@ def test_a_machine_that_is_there_waits_no_longer() -> None:
 
 
 def test_a_very_long_message_is_cut() -> None:
-    world = [a_machine(steps=[("Launched", False, "x" * 5000), ("Ready", False, "")])]
+    world = [a_machine(steps=[("Launched", "False", "x" * 5000), ("Ready", "False", "")])]
 
     [machine] = planned(world, wanting(an_entry())).machines
 
@@ -486,7 +482,7 @@ def test_names_begin_anew_after_the_last_attempt_that_is_asked_for() -> None:
             wanting(an_entry()),
             [
                 a_machine(
-                    steps=[("Launched", True, ""), ("Registered", False, "node not found")],
+                    steps=[("Launched", "True", ""), ("Registered", "False", "node not found")],
                 )
             ],
             (f"{FIRST} is not Ready: MachineRegistered: node not found",),
@@ -501,10 +497,7 @@ def test_names_begin_anew_after_the_last_attempt_that_is_asked_for() -> None:
         pytest.param(
             wanting(an_entry()),
             [a_machine(node="node-1"), a_node(owner="phi", gpus=0)],
-            (
-                "node node-1 shows 0 of 1 nvidia.com/gpu: "
-                "does the GPU device plugin run on it?",
-            ),
+            ("node node-1 shows 0 of 1 nvidia.com/gpu: does the GPU device plugin run on it?",),
             id="the node shows no GPUs",
         ),
         pytest.param(
@@ -514,13 +507,15 @@ def test_names_begin_anew_after_the_last_attempt_that_is_asked_for() -> None:
             id="the node is not Ready",
         ),
         pytest.param(
-            wanting(an_entry(1, failures=1, notBefore=stamp(NOW + seconds(30)), message="told")),
+            wanting(
+                an_entry(1, failures=1, notBefore=stamp(NOW + seconds(30)), lastFailure="told")
+            ),
             [],
             (f"{SECOND} waits until 2026-01-01T12:00:30Z after 1 failed attempt; told",),
             id="the back-off",
         ),
         pytest.param(
-            wanting(an_entry(1, failures=1, notBefore=stamp(NOW), message="told")),
+            wanting(an_entry(1, failures=1, notBefore=stamp(NOW), lastFailure="told")),
             [],
             (f"{SECOND} is about to be made; told",),
             id="the back-off is over",
@@ -535,8 +530,10 @@ def test_names_begin_anew_after_the_last_attempt_that_is_asked_for() -> None:
             None,
             [a_node(taints=["team=a:NoSchedule", "x=:NoExecute"])],
             (
-                "node node-1 has a taint that the pods do not tolerate: "
-                "team=a:NoSchedule, x=:NoExecute",
+                (
+                    "node node-1 has a taint that the pods do not tolerate: "
+                    "team=a:NoSchedule, x=:NoExecute"
+                ),
                 f"{FIRST} is about to be made",
             ),
             id="an existing node has taints",
@@ -592,8 +589,10 @@ def test_says_what_a_node_would_need_that_is_brought(world: list[JsonObject], hi
     plan = planned(world, provisioner=Provisioner.NONE)
 
     assert plan.lacking == (
-        "phi needs 1 existing nodes with the labels apps=phi-3 that are of instance type "
-        f"Standard_NC6s_v3 or named in resource.preferredNodes{hint}",
+        (
+            "phi needs 1 existing nodes with the labels apps=phi-3 that are of instance type "
+            f"Standard_NC6s_v3 or named in resource.preferredNodes{hint}"
+        ),
     )
 
 
@@ -659,6 +658,17 @@ def test_a_cordoned_node_in_use_that_blinks_is_taken_back(catalog: Catalog) -> N
     assert answer["status"]["machines"] == []
 
 
+def test_an_own_node_that_is_cordoned_and_blinks_is_taken_back(catalog: Catalog) -> None:
+    request = serving(catalog)
+    for ready in (True, False, True):
+        world = [a_machine(node="node-1"), a_node(owner="phi", cordoned=True, ready=ready)]
+        request = afterwards(request, synced(request, catalog), related=world, ready=None)
+    answer = synced(request, catalog)
+
+    assert answer["status"]["workerNodes"] == ["node-1"]
+    assert statuses(answer)["ResourceReady"] == "True"
+
+
 # --- a refused edit changes no node -------------------------------------------------------------
 
 
@@ -717,9 +727,7 @@ def test_a_refused_edit_of_the_labels_buys_no_node(
     catalog: Catalog, edit: JsonObject, preferred: list[str] | None
 ) -> None:
     world = [a_node()]
-    first = a_request(
-        a_workspace(resource=a_resource(preferredNodes=preferred)), related=world
-    )
+    first = a_request(a_workspace(resource=a_resource(preferredNodes=preferred)), related=world)
     request = afterwards(first, synced(first, catalog), ready=None)
 
     answer = refused_edit(request, world, edit, catalog)

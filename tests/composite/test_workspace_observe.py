@@ -75,15 +75,17 @@ NAME = "ws947b23817"
                 conditions=[
                     a_condition(
                         "PodScheduled",
-                        False,
+                        "False",
                         "0/3 nodes are available: 3 Insufficient nvidia.com/gpu.",
                         reason="Unschedulable",
                     )
                 ]
             ),
             [
-                "pod phi-7c9d: Unschedulable: "
-                "0/3 nodes are available: 3 Insufficient nvidia.com/gpu."
+                (
+                    "pod phi-7c9d: Unschedulable: "
+                    "0/3 nodes are available: 3 Insufficient nvidia.com/gpu."
+                )
             ],
             id="no node will have it",
         ),
@@ -122,7 +124,7 @@ def test_a_container_that_is_ready_is_no_trouble_whatever_it_went_through() -> N
 
 @pytest.mark.parametrize("claim", [False, True])
 def test_both_kinds_tell_the_same_story(claim: bool) -> None:  # noqa: FBT001  (a table)
-    sent = a_machine(NAME, claim=claim, steps=[("Launched", False, f"oh, {UNAVAILABLE}")])
+    sent = a_machine(NAME, claim=claim, steps=[("Launched", "False", f"oh, {UNAVAILABLE}")])
     provisioner = Provisioner.NODECLAIM if claim else Provisioner.MACHINE
 
     seen = seen_by(a_request(related=[sent]), provisioner)
@@ -134,6 +136,7 @@ def test_both_kinds_tell_the_same_story(claim: bool) -> None:  # noqa: FBT001  (
             node="",
             ready=False,
             deleting=False,
+            failed=True,
             unavailable=True,
             message=f"{step}: oh, {UNAVAILABLE}",
         )
@@ -141,7 +144,11 @@ def test_both_kinds_tell_the_same_story(claim: bool) -> None:  # noqa: FBT001  (
 
 
 def test_the_first_step_that_is_not_done_is_told() -> None:
-    steps = [("Launched", True, ""), ("Registered", None, "waiting for the node"), ("Ready", False, "no")]
+    steps = [
+        ("Launched", "True", ""),
+        ("Registered", "Unknown", "waiting for the node"),
+        ("Ready", "False", "no"),
+    ]
 
     seen = seen_by(a_request(related=[a_machine(NAME, steps=steps)]))
 
@@ -150,7 +157,9 @@ def test_the_first_step_that_is_not_done_is_told() -> None:
 
 def test_a_reason_is_told_where_there_is_no_message() -> None:
     machine = a_machine(NAME, steps=[])
-    machine["status"]["conditions"] = [a_condition("MachineLaunched", False, reason="LaunchFailed")]
+    machine["status"]["conditions"] = [
+        a_condition("MachineLaunched", "False", reason="LaunchFailed")
+    ]
 
     assert seen_by(a_request(related=[machine])).claims[NAME].message == (
         "MachineLaunched: LaunchFailed"
@@ -158,7 +167,7 @@ def test_a_reason_is_told_where_there_is_no_message() -> None:
 
 
 def test_a_machine_is_unavailable_only_if_its_launch_says_so() -> None:
-    machine = a_machine(NAME, steps=[("Launched", True, UNAVAILABLE), ("Ready", False, "")])
+    machine = a_machine(NAME, steps=[("Launched", "True", UNAVAILABLE), ("Ready", "False", "")])
 
     assert not seen_by(a_request(related=[machine])).claims[NAME].unavailable
 
@@ -208,6 +217,7 @@ def test_reads_a_workload() -> None:
         kind="Deployment",
         replicas=2,
         ready_replicas=2,
+        updated_replicas=2,
         settled=True,
         revision="3",
         gpus=0,
@@ -237,7 +247,7 @@ def test_a_report_about_former_pods_settles_nothing(
 
 
 def test_a_deployment_that_makes_no_progress_has_failed() -> None:
-    stuck = a_condition("Progressing", False, 'ReplicaSet "phi-1" has timed out progressing.')
+    stuck = a_condition("Progressing", "False", 'ReplicaSet "phi-1" has timed out progressing.')
     workload = seen_by(a_request(children=[a_deployment(conditions=[stuck])])).workload
 
     assert workload is not None
@@ -263,9 +273,7 @@ def test_a_kind_that_was_not_sent_says_nothing_about_the_world(
     with pytest.raises(Unplannable) as caught:
         synced(request, catalog)
 
-    assert str(caught.value) == (
-        f"the request holds no {missing}: are both hooks of version v2?"
-    )
+    assert str(caught.value) == (f"the request holds no {missing}: are both hooks of version v2?")
 
 
 @pytest.mark.parametrize("missing", ["ControllerRevision.apps/v1", "Deployment.apps/v1"])

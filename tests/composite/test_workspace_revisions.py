@@ -76,9 +76,7 @@ def chat(count: int) -> JsonObject:
             instanceType="Standard_NC12s_v3",
             labelSelector={"matchLabels": {"apps": "llama-2-13b-chat"}},
         ),
-        "inference": a_preset(
-            "llama-2-13b-chat", accessMode="private", presetOptions=options
-        ),
+        "inference": a_preset("llama-2-13b-chat", accessMode="private", presetOptions=options),
     }
 
 
@@ -124,9 +122,7 @@ def test_hashes_as_kaito_does(case: str) -> None:
 def test_the_order_in_which_a_user_writes_keys_does_not_matter() -> None:
     labels = {"b": "2", "a": "1"}
     one = a_spec(resource=a_resource(labelSelector={"matchLabels": labels}))
-    other = a_spec(
-        resource=a_resource(labelSelector={"matchLabels": dict(sorted(labels.items()))})
-    )
+    other = a_spec(resource=a_resource(labelSelector={"matchLabels": dict(sorted(labels.items()))}))
 
     assert spec_hash(one) == spec_hash(other)
     assert go_json(revision_data(one)) == go_json(revision_data(other))

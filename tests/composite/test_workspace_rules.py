@@ -75,8 +75,10 @@ def a_model(catalog: Catalog, gpus: int, per_gpu: int, total: int) -> Preset:
             1,
             (1, 0, 14),
             [
-                "resource.instanceType: test needs at least 14Gi of GPU memory, 1 x Standard_NC6 "
-                "has 12Gi: choose a type with more or raise resource.count"
+                (
+                    "resource.instanceType: test needs at least 14Gi of GPU memory, 1 x "
+                    "Standard_NC6 has 12Gi: choose a type with more or raise resource.count"
+                )
             ],
             id="Insufficient total GPU memory",
         ),
@@ -85,8 +87,11 @@ def a_model(catalog: Catalog, gpus: int, per_gpu: int, total: int) -> Preset:
             1,
             (2, 15, 30),
             [
-                "resource.instanceType: test needs at least 2 GPUs, 1 x Standard_NC24ads_A100_v4 "
-                "has 1: choose a type with more GPUs or raise resource.count"
+                (
+                    "resource.instanceType: test needs at least 2 GPUs, 1 x "
+                    "Standard_NC24ads_A100_v4 has 1: choose a type with more GPUs or raise "
+                    "resource.count"
+                )
             ],
             id="Insufficient number of GPUs",
         ),
@@ -95,8 +100,10 @@ def a_model(catalog: Catalog, gpus: int, per_gpu: int, total: int) -> Preset:
             2,
             (1, 15, 15),
             [
-                "resource.instanceType: test needs at least 15Gi on each GPU, Standard_NC6 has "
-                "12Gi: choose a type with larger GPUs"
+                (
+                    "resource.instanceType: test needs at least 15Gi on each GPU, Standard_NC6 has "
+                    "12Gi: choose a type with larger GPUs"
+                )
             ],
             id="Insufficient per GPU memory",
         ),
@@ -105,12 +112,18 @@ def a_model(catalog: Catalog, gpus: int, per_gpu: int, total: int) -> Preset:
             1,
             (2, 15, 30),
             [
-                "resource.instanceType: test needs at least 2 GPUs, 1 x Standard_NC6 has 1: "
-                "choose a type with more GPUs or raise resource.count",
-                "resource.instanceType: test needs at least 15Gi on each GPU, Standard_NC6 has "
-                "12Gi: choose a type with larger GPUs",
-                "resource.instanceType: test needs at least 30Gi of GPU memory, 1 x Standard_NC6 "
-                "has 12Gi: choose a type with more or raise resource.count",
+                (
+                    "resource.instanceType: test needs at least 2 GPUs, 1 x Standard_NC6 has 1: "
+                    "choose a type with more GPUs or raise resource.count"
+                ),
+                (
+                    "resource.instanceType: test needs at least 15Gi on each GPU, Standard_NC6 has "
+                    "12Gi: choose a type with larger GPUs"
+                ),
+                (
+                    "resource.instanceType: test needs at least 30Gi of GPU memory, 1 x "
+                    "Standard_NC6 has 12Gi: choose a type with more or raise resource.count"
+                ),
             ],
             id="all three at once",
         ),
@@ -215,9 +228,11 @@ def test_names_the_nearest_instance_types(catalog: Catalog) -> None:
     found = said(catalog, resource=a_resource(instanceType="Standrd_NC24ads_A100_v4"))
 
     assert found == [
-        "resource.instanceType: no instance type of azure is called 'Standrd_NC24ads_A100_v4'; "
-        "the nearest are Standard_NC24ads_A100_v4, Standard_NC48ads_A100_v4, "
-        "Standard_NC96ads_A100_v4"
+        (
+            "resource.instanceType: no instance type of azure is called 'Standrd_NC24ads_A100_v4'; "
+            "the nearest are Standard_NC24ads_A100_v4, Standard_NC48ads_A100_v4, "
+            "Standard_NC96ads_A100_v4"
+        )
     ]
 
 
@@ -240,8 +255,10 @@ def test_each_cloud_has_its_own_instance_types() -> None:
             "llama-2-13b",
             3,
             [
-                "resource.count: llama-2-13b runs as 2 processes, which 3 nodes cannot share "
-                "evenly: use 1 or 2"
+                (
+                    "resource.count: llama-2-13b runs as 2 processes, which 3 nodes cannot share "
+                    "evenly: use 1 or 2"
+                )
             ],
         ),
         ("llama-2-70b", 4, []),
@@ -249,16 +266,20 @@ def test_each_cloud_has_its_own_instance_types() -> None:
             "llama-2-70b",
             3,
             [
-                "resource.count: llama-2-70b runs as 8 processes, which 3 nodes cannot share "
-                "evenly: use 1 or 2 or 4 or 8"
+                (
+                    "resource.count: llama-2-70b runs as 8 processes, which 3 nodes cannot share "
+                    "evenly: use 1 or 2 or 4 or 8"
+                )
             ],
         ),
         (
             "llama-2-70b",
             16,
             [
-                "resource.count: llama-2-70b runs as 8 processes, which 16 nodes cannot share "
-                "evenly: use 1 or 2 or 4 or 8"
+                (
+                    "resource.count: llama-2-70b runs as 8 processes, which 16 nodes cannot share "
+                    "evenly: use 1 or 2 or 4 or 8"
+                )
             ],
         ),
         ("llama-2-7b", 3, []),
@@ -341,7 +362,11 @@ def test_labels_that_are_ours_to_set_are_worth_a_note(catalog: Catalog) -> None:
     spec = a_spec(
         resource=a_resource(
             labelSelector={
-                "matchLabels": {"apps": "phi", "kaito.sh/workspace": "x", "karpenter.sh/nodepool": "y"}
+                "matchLabels": {
+                    "apps": "phi",
+                    "kaito.sh/workspace": "x",
+                    "karpenter.sh/nodepool": "y",
+                }
             }
         )
     )
@@ -356,8 +381,10 @@ def test_an_unlisted_instance_type_is_worth_a_note(catalog: Catalog) -> None:
     spec = a_spec(resource=a_resource(instanceType="Standard_Nsku"))
 
     assert list(notes(spec, catalog)) == [
-        "resource.instanceType: Standard_Nsku is not in the table of azure, "
-        "so nothing is known of its GPUs"
+        (
+            "resource.instanceType: Standard_Nsku is not in the table of azure, "
+            "so nothing is known of its GPUs"
+        )
     ]
 
 
@@ -393,8 +420,10 @@ PRIVATE_ONLY = (
         pytest.param(
             a_preset(accessMode="private"),
             [
-                "inference.preset.presetOptions.image: accessMode private needs the image that "
-                "holds the model"
+                (
+                    "inference.preset.presetOptions.image: accessMode private needs the image that "
+                    "holds the model"
+                )
             ],
             id="Private Access Without Image",
         ),
@@ -427,8 +456,8 @@ def test_exactly_one_model_that_exists_and_can_be_pulled(
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
-        ("phi3-mini-4k", "; the nearest are phi-3-mini-4k-instruct, phi-3-mini-128k-instruct, "
-                         "phi-3-medium-4k-instruct"),
+        ("phi3-mini-4k", ("; the nearest are phi-3-mini-4k-instruct, phi-3-mini-128k-instruct, "
+                         "phi-3-medium-4k-instruct")),
         ("Falcon-40B-Instruct", "; the nearest are falcon-40b-instruct, falcon-7b-instruct"),
         ("bloom", None),
     ],
@@ -547,8 +576,10 @@ def from_image(**source: object) -> JsonObject:
         pytest.param(
             [from_image(name="phi")],
             [
-                "inference.adapters[0].source.name: 'phi' is the name of the Workspace and so of "
-                "its container: use another name"
+                (
+                    "inference.adapters[0].source.name: 'phi' is the name of the Workspace and so "
+                    "of its container: use another name"
+                )
             ],
             id="named like the Workspace",
         ),
@@ -562,8 +593,10 @@ def from_image(**source: object) -> JsonObject:
         pytest.param(
             [from_image(volumeSource={"emptyDir": {}})],
             [
-                "inference.adapters[0].source.volumeSource: an adapter comes from an image: "
-                "remove this",
+                (
+                    "inference.adapters[0].source.volumeSource: an adapter comes from an image: "
+                    "remove this"
+                ),
             ],
             id="image and volume",
         ),
@@ -579,8 +612,10 @@ def from_image(**source: object) -> JsonObject:
         pytest.param(
             [from_image(image="fake.kaito.com/Kaito-image:0.0.1") | {"strength": "2"}],
             [
-                "inference.adapters[0].source.image: is 'fake.kaito.com/Kaito-image:0.0.1', "
-                f"{IMAGE}",
+                (
+                    "inference.adapters[0].source.image: is 'fake.kaito.com/Kaito-image:0.0.1', "
+                    f"{IMAGE}"
+                ),
             ],
             id="what cannot be read comes before what cannot be done",
         ),
@@ -615,9 +650,7 @@ def test_the_server_of_a_distributed_model_loads_no_adapters(catalog: Catalog) -
 
     assert said(
         catalog, resource=a_resource(instanceType="Standard_NC12s_v3"), inference=inference
-    ) == [
-        "inference.adapters: the model server of llama-2-13b cannot load adapters: remove them"
-    ]
+    ) == ["inference.adapters: the model server of llama-2-13b cannot load adapters: remove them"]
 
 
 @pytest.mark.parametrize(
@@ -640,9 +673,7 @@ def test_the_server_of_a_distributed_model_loads_no_adapters(catalog: Catalog) -
 def test_images(catalog: Catalog, image: str, good: bool) -> None:  # noqa: FBT001  (a table)
     found = said(catalog, inference=a_preset() | {"adapters": [from_image(image=image)]})
 
-    assert found == (
-        [] if good else [f"inference.adapters[0].source.image: is {image!r}, {IMAGE}"]
-    )
+    assert found == ([] if good else [f"inference.adapters[0].source.image: is {image!r}, {IMAGE}"])
 
 
 # --- the Workspace's name -----------------------------------------------------------------------
@@ -650,8 +681,10 @@ def test_images(catalog: Catalog, image: str, good: bool) -> None:  # noqa: FBT0
 
 def too(name: str, longest: int = 63) -> list[str]:
     return [
-        f"metadata.name: {name!r} names a Service and a container too: use lower-case letters, "
-        f"digits and '-', start with a letter, at most {longest} characters"
+        (
+            f"metadata.name: {name!r} names a Service and a container too: use lower-case letters, "
+            f"digits and '-', start with a letter, at most {longest} characters"
+        )
     ]
 
 
@@ -771,9 +804,7 @@ def test_a_template_of_another_shape_is_refused_and_crashes_nothing(
 # --- edits --------------------------------------------------------------------------------------
 
 
-def edited(
-    catalog: Catalog, before: JsonObject, after: JsonObject, name: str = "phi"
-) -> list[str]:
+def edited(catalog: Catalog, before: JsonObject, after: JsonObject, name: str = "phi") -> list[str]:
     return said(catalog, name, accepted=a_spec(**before), **after)
 
 
@@ -807,9 +838,7 @@ def test_an_equal_workspace_is_no_edit(catalog: Catalog) -> None:
 def test_the_nodes_of_a_workspace_are_settled(
     catalog: Catalog, before: JsonObject, after: JsonObject, expected: str | None
 ) -> None:
-    found = edited(
-        catalog, {"resource": a_resource(**before)}, {"resource": a_resource(**after)}
-    )
+    found = edited(catalog, {"resource": a_resource(**before)}, {"resource": a_resource(**after)})
 
     assert found == ([expected] if expected else [])
 
@@ -818,7 +847,11 @@ def test_the_nodes_of_a_workspace_are_settled(
     ("before", "after", "expected"),
     [
         (a_preset("falcon-7b"), a_preset("phi-2"), "inference.preset"),
-        (a_private_preset("phi-2", "a/b:1"), a_private_preset("phi-2", "a/b:2"), "inference.preset"),
+        (
+            a_private_preset("phi-2", "a/b:1"),
+            a_private_preset("phi-2", "a/b:2"),
+            "inference.preset",
+        ),
         (
             a_preset(),
             a_preset(presetOptions={"imagePullSecrets": ["secret"]}),
@@ -838,9 +871,7 @@ def test_the_model_is_settled_its_adapters_and_a_template_are_not(
 
 
 def test_says_which_model_it_was(catalog: Catalog) -> None:
-    found = edited(
-        catalog, {"inference": a_preset("falcon-7b")}, {"inference": a_preset("phi-2")}
-    )
+    found = edited(catalog, {"inference": a_preset("falcon-7b")}, {"inference": a_preset("phi-2")})
 
     assert found == [f"inference.preset: {IMMUTABLE} (it was falcon-7b)"]
 

@@ -179,7 +179,10 @@ def with_secrets(*secrets: str) -> JsonObject:
     [
         (a_preset(), ()),
         (a_preset(**options(imagePullSecrets=["b", "a"])), ("b", "a")),
-        (a_preset() | {"adapters": [with_secrets("b", "a"), with_secrets("c", "b")]}, ("b", "a", "c")),
+        (
+            a_preset() | {"adapters": [with_secrets("b", "a"), with_secrets("c", "b")]},
+            ("b", "a", "c"),
+        ),
         (
             a_preset(accessMode="private", **options(image="x/y:1", imagePullSecrets=["m", "b"]))
             | {"adapters": [with_secrets("b", "a")]},
@@ -246,9 +249,7 @@ def running(gpus: int) -> SeenWorkload:
     [
         pytest.param("Standard_NC6s_v3", None, [], 1, id="one GPU"),
         pytest.param("Standard_NC24s_v3", None, [], 4, id="the whole instance"),
-        pytest.param(
-            "Standard_NC24s_v3", None, [a_node(gpus=1)], 4, id="whatever its nodes show"
-        ),
+        pytest.param("Standard_NC24s_v3", None, [a_node(gpus=1)], 4, id="whatever its nodes show"),
         pytest.param(
             "Standard_NC12s_v3",
             ["node-1"],
@@ -266,9 +267,7 @@ def running(gpus: int) -> SeenWorkload:
             2,
             id="the smallest of all nodes",
         ),
-        pytest.param(
-            "Standard_NC12s_v3", ["node-1"], [], 2, id="preferred nodes are not there"
-        ),
+        pytest.param("Standard_NC12s_v3", ["node-1"], [], 2, id="preferred nodes are not there"),
         pytest.param(
             "Standard_Nsku",
             None,

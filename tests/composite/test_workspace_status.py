@@ -52,10 +52,10 @@ def after_first(catalog: Catalog, *world: JsonObject) -> JsonObject:
 
 def both(status: str, reason: str, message: str) -> dict[str, tuple[str, str, str]]:
     """Return the condition of the Workspace as a whole, under its two names."""
-    return {name: (status, reason, message) for name in ("WorkspaceSucceeded", "WorkspaceReady")}
+    return dict.fromkeys(("WorkspaceSucceeded", "WorkspaceReady"), (status, reason, message))
 
 
-WAITS = ("False", "WorkspaceInferenceStatusPending", "waits for its nodes")
+WAITS = ("False", "WorkspaceInferenceStatusPending", "the model server waits for its nodes")
 
 
 # --- from created to ready ----------------------------------------------------------------------
@@ -74,7 +74,7 @@ def test_the_first_sync_shows_every_condition(catalog: Catalog) -> None:
         ),
         "ResourceReady": ("False", "workspaceResourceStatusPending", missing),
         "InferenceReady": WAITS,
-        **both("False", "workspacePending", f"{missing}; waits for its nodes"),
+        **both("False", "workspacePending", f"{missing}; the model server waits for its nodes"),
     }
 
 
@@ -87,21 +87,19 @@ def test_while_the_machine_launches(catalog: Catalog) -> None:
         ),
         "ResourceReady": ("False", "workspaceResourceStatusPending", LAUNCHING),
         "InferenceReady": WAITS,
-        **both("False", "workspacePending", f"{LAUNCHING}; waits for its nodes"),
+        **both("False", "workspacePending", f"{LAUNCHING}; the model server waits for its nodes"),
     }
 
 
 def test_while_the_node_shows_no_gpus(catalog: Catalog) -> None:
     answer = after_first(catalog, a_machine(node="node-1"), a_node(owner="phi", gpus=0))
 
-    missing = (
-        "node node-1 shows 0 of 1 nvidia.com/gpu: does the GPU device plugin run on it?"
-    )
+    missing = "node node-1 shows 0 of 1 nvidia.com/gpu: does the GPU device plugin run on it?"
     assert conditions(answer) == {
-        "MachineReady": ("False", "checkMachineStatusFailed", missing),
+        "MachineReady": ("Unknown", "installNodePluginsPending", missing),
         "ResourceReady": ("False", "workspaceResourceStatusPending", missing),
         "InferenceReady": WAITS,
-        **both("False", "workspacePending", f"{missing}; waits for its nodes"),
+        **both("False", "workspacePending", f"{missing}; the model server waits for its nodes"),
     }
 
 
@@ -120,12 +118,18 @@ def test_when_the_nodes_are_ready_the_workload_is_about_to_be_made(catalog: Cata
 
     assert conditions(answer) == {
         **NODES_READY,
-        "InferenceReady": ("False", "WorkspaceInferenceStatusPending", "is about to be made"),
-        **both("False", "workspacePending", "is about to be made"),
+        "InferenceReady": (
+            "False",
+            "WorkspaceInferenceStatusPending",
+            "the model server is about to be made",
+        ),
+        **both("False", "workspacePending", "the model server is about to be made"),
     }
 
 
-def with_pods(catalog: Catalog, *pods: JsonObject, ready: int | None = 0, **status: object) -> JsonObject:
+def with_pods(
+    catalog: Catalog, *pods: JsonObject, ready: int | None = 0, **status: object
+) -> JsonObject:
     """Return the answer when the workload is there, in this state."""
     request = serving(catalog)
     answer = synced(request, catalog)
@@ -164,7 +168,7 @@ def test_when_it_serves(catalog: Catalog) -> None:
 
 
 def test_when_no_instance_can_be_had(catalog: Catalog) -> None:
-    failed = a_machine(steps=[("Launched", False, UNAVAILABLE), ("Ready", False, "")])
+    failed = a_machine(steps=[("Launched", "False", UNAVAILABLE), ("Ready", "False", "")])
     answer = after_first(catalog, failed)
 
     why = (
@@ -175,7 +179,7 @@ def test_when_no_instance_can_be_had(catalog: Catalog) -> None:
         "MachineReady": ("False", "machineFailedCreation", why),
         "ResourceReady": ("False", "workspaceResourceStatusFailed", why),
         "InferenceReady": WAITS,
-        **both("False", "workspaceFailed", f"{why}; waits for its nodes"),
+        **both("False", "workspaceFailed", f"{why}; the model server waits for its nodes"),
     }
 
 
@@ -195,7 +199,7 @@ def test_a_pod_in_trouble_is_the_cause(catalog: Catalog) -> None:
 
 
 def test_a_deployment_that_makes_no_progress_is_the_cause(catalog: Catalog) -> None:
-    stuck = a_condition("Progressing", False, 'ReplicaSet "phi-1" has timed out progressing.')
+    stuck = a_condition("Progressing", "False", 'ReplicaSet "phi-1" has timed out progressing.')
 
     assert condition(with_pods(catalog, conditions=[stuck]), "InferenceReady") == (
         "False",
@@ -207,25 +211,26 @@ def test_a_deployment_that_makes_no_progress_is_the_cause(catalog: Catalog) -> N
 def test_a_new_revision_is_not_ready_because_the_old_pods_are(catalog: Catalog) -> None:
     request = serving(catalog)
     edit = {"inference": a_preset() | {"adapters": [an_adapter()]}}
-    edited = synced(
-        afterwards(request, synced(request, catalog), parent=edit, ready=None), catalog
-    )
+    edited = synced(afterwards(request, synced(request, catalog), parent=edit, ready=None), catalog)
 
     assert condition(edited, "InferenceReady") == (
         "False",
         "WorkspaceInferenceStatusPending",
-        "revision 2 is being rolled out, 1 of 1 pods are ready",
+        "revision 2 is being rolled out, 0 of 1 pods have it, 1 of 1 pods are ready",
     )
 
 
 @pytest.mark.parametrize(
-    "status", [{"observedGeneration": 0}, {"updatedReplicas": 0}, {"replicas": 2}]
+    ("status", "updated"),
+    [({"observedGeneration": 0}, 0), ({"updatedReplicas": 0}, 0), ({"replicas": 2}, 1)],
 )
-def test_a_rollout_that_is_not_done_is_not_ready(catalog: Catalog, status: JsonObject) -> None:
+def test_a_rollout_that_is_not_done_is_not_ready(
+    catalog: Catalog, status: JsonObject, updated: int
+) -> None:
     assert condition(with_pods(catalog, ready=1, **status), "InferenceReady") == (
         "False",
         "WorkspaceInferenceStatusPending",
-        "revision 1 is being rolled out, 1 of 1 pods are ready",
+        f"revision 1 is being rolled out, {updated} of 1 pods have it, 1 of 1 pods are ready",
     )
 
 
@@ -233,9 +238,7 @@ def test_when_a_node_is_lost_the_model_is_still_told_of(catalog: Catalog) -> Non
     request = serving(catalog)
     lost = [a_machine(node="node-1"), a_node(owner="phi", ready=False, why="kubelet stopped")]
 
-    answer = synced(
-        afterwards(request, synced(request, catalog), related=lost, ready=0), catalog
-    )
+    answer = synced(afterwards(request, synced(request, catalog), related=lost, ready=0), catalog)
 
     assert condition(answer, "ResourceReady")[2] == "node node-1 is not Ready: kubelet stopped"
     assert condition(answer, "InferenceReady")[2] == "0 of 1 pods are ready"
@@ -255,25 +258,17 @@ def test_a_first_refusal_is_the_cause_of_everything(catalog: Catalog) -> None:
     wrong = "resource.count: is 0, must be at least 1"
     said = f"nothing is made of a Workspace that is refused: {wrong}"
     assert condition(answer, "Accepted") == ("False", "Refused", wrong)
-    assert conditions(answer) == {
-        name: ("False", "Refused", said)
-        for name in (
-            "MachineReady",
-            "ResourceReady",
-            "InferenceReady",
-            "WorkspaceSucceeded",
-            "WorkspaceReady",
-        )
-    }
+    assert conditions(answer) == dict.fromkeys(
+        ("MachineReady", "ResourceReady", "InferenceReady", "WorkspaceSucceeded", "WorkspaceReady"),
+        ("False", "Refused", said),
+    )
 
 
 def test_a_later_refusal_says_what_is_kept(catalog: Catalog) -> None:
     request = serving(catalog)
     edit = {"resource": a_resource(count=2)}
 
-    answer = synced(
-        afterwards(request, synced(request, catalog), parent=edit, ready=None), catalog
-    )
+    answer = synced(afterwards(request, synced(request, catalog), parent=edit, ready=None), catalog)
 
     wrong = "resource.count: is immutable: delete the Workspace and create another one (it was 1)"
     assert condition(answer, "Accepted") == ("False", "Refused", wrong)
@@ -304,8 +299,10 @@ def test_a_note_is_told_where_it_is_accepted(catalog: Catalog) -> None:
     assert condition(synced(a_request(parent), catalog), "Accepted") == (
         "True",
         "Accepted",
-        "resource.instanceType: Standard_Nsku is not in the table of azure, "
-        "so nothing is known of its GPUs",
+        (
+            "resource.instanceType: Standard_Nsku is not in the table of azure, "
+            "so nothing is known of its GPUs"
+        ),
     )
 
 
@@ -341,9 +338,7 @@ def test_where_existing_nodes_suffice_no_machine_is_needed(catalog: Catalog) -> 
 
 
 def test_where_nodes_are_brought_there_is_no_condition_about_machines(catalog: Catalog) -> None:
-    answer = synced(
-        a_request(kinds=("Node.v1", "Pod.v1")), on_existing_nodes(catalog)
-    )
+    answer = synced(a_request(kinds=("Node.v1", "Pod.v1")), on_existing_nodes(catalog))
 
     assert list(statuses(answer)) == [
         "Accepted",
@@ -424,7 +419,7 @@ def test_a_workspace_that_is_being_deleted_says_so(catalog: Catalog) -> None:
 def test_a_status_that_kaito_wrote_is_read(catalog: Catalog) -> None:
     kaitos = {
         "workerNodes": ["node-1"],
-        "conditions": [a_condition("ResourceReady", True, "workspace resource is ready")],
+        "conditions": [a_condition("ResourceReady", "True", "workspace resource is ready")],
     }
     answer = synced(a_request(a_workspace(status=kaitos), related=[a_node()]), catalog)
 

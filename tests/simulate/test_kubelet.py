@@ -51,6 +51,19 @@ def test_a_container_that_nothing_probes_is_ready_when_it_runs() -> None:
     assert pod_at(cluster, 11)["containerStatuses"][0]["ready"] is True
 
 
+def test_of_several_containers_only_the_first_runs_out_of_memory() -> None:
+    pair = [{"name": name, "image": "i/m:1"} for name in ("main", "beside")]
+    cluster = playing(
+        a_pod_template(containers=pair),
+        faults={"outOfMemory": {}},
+        delays={"schedule": 0, "pull": 0, "start": 10},
+    )
+    first, second = pod_at(cluster, 12)["containerStatuses"]
+
+    assert list(first["state"]) == ["terminated"]
+    assert list(second["state"]) == ["running"]
+
+
 def test_init_containers_come_first() -> None:
     template = a_pod_template(initContainers=[{"name": "first", "image": "i/a:1"}])
     cluster = playing(template, delays={"pull": 10})

@@ -18,6 +18,7 @@ from tests.simulate.stubs import (
     WORKSPACE,
     a_deployment,
     a_machine,
+    a_pod_template,
     a_service,
     a_stateful_set,
     a_workspace,
@@ -225,20 +226,46 @@ def test_immutable_fields_are_refused(
         store.update(merge_patch(stored, patch))
 
 
+@pytest.mark.parametrize(
+    ("spec", "cause"),
+    [
+        ({"selector": None}, "spec.selector: Required value"),
+        (
+            {"selector": {"matchLabels": {"app": "other"}}},
+            "spec.template.metadata.labels: Invalid value: `selector` does not match",
+        ),
+        ({"template": a_pod_template(containers=[])}, "spec.template.spec.containers: Required"),
+        (
+            {"template": a_pod_template(containers=[{"name": "main"}])},
+            r"spec.template.spec.containers\[0\].image: Required value",
+        ),
+    ],
+)
+def test_a_workload_whose_pods_could_not_be_made_is_refused(
+    store: MemoryStore, spec: JsonObject, cause: str
+) -> None:
+    deployment = a_deployment()
+    deployment["spec"] |= spec
+
+    with pytest.raises(InvalidError, match=f'^Deployment "phi" is invalid: {cause}'):
+        store.create(deployment)
+
+
 def test_replicas_and_template_of_a_stateful_set_can_be_changed(store: MemoryStore) -> None:
     stored = store.create(a_stateful_set())
-    patch = {"spec": {"replicas": 3, "template": {"spec": {"nodeName": "a"}}}}
+    patch = {"spec": {"replicas": 3, "template": {"spec": {"hostNetwork": True}}}}
 
     assert store.update(merge_patch(stored, patch))["metadata"]["generation"] == 2
 
 
 def test_manifests_are_stored_in_canonical_form(store: MemoryStore) -> None:
     template = {
-        "metadata": {"labels": {"value": ""}},
+        "metadata": {"labels": {"app": "phi", "value": ""}},
         "spec": {
             "containers": [
                 {
                     "name": "a",
+                    "image": "i/m:1",
                     "resources": {"limits": {"memory": "1024Mi", "nvidia.com/gpu": 1}},
                     "env": [{"name": "EMPTY", "value": ""}],
                     "readinessProbe": {"initialDelaySeconds": 0},
@@ -254,11 +281,12 @@ def test_manifests_are_stored_in_canonical_form(store: MemoryStore) -> None:
     }
 
     assert store.create(a_deployment(template=template))["spec"]["template"] == {
-        "metadata": {"labels": {"value": ""}},
+        "metadata": {"labels": {"app": "phi", "value": ""}},
         "spec": {
             "containers": [
                 {
                     "name": "a",
+                    "image": "i/m:1",
                     "resources": {"limits": {"memory": "1Gi", "nvidia.com/gpu": "1"}},
                     "env": [{"name": "EMPTY"}],
                     "readinessProbe": {},

@@ -1,0 +1,93 @@
+import io
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import pytest
+import yaml
+
+from hooks.cli import run as run_cli
+from hooks.cli.servers import Server, started_server
+from hooks.settings import Settings
+
+EXPECTED = Path(__file__).with_name("expected")
+QUICK_START = """\
+apiVersion: kaito.sh/v1alpha1
+kind: Workspace
+metadata:
+  name: workspace-phi-3-mini
+resource:
+  instanceType: Standard_NC6s_v3
+  labelSelector:
+    matchLabels:
+      apps: phi-3
+inference:
+  preset:
+    name: phi-3-mini-4k-instruct
+"""
+
+Golden = Callable[[str, str], None]
+
+
+class Result(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+class Run(Protocol):
+    def __call__(self, *arguments: str, stdin: str = "") -> Result: ...
+
+
+@pytest.fixture(autouse=True)
+def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"METAKAITO_{name.upper()}", raising=False)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory, with the quick start in it."""
+    monkeypatch.chdir(tmp_path)
+    Path("phi.yaml").write_text(QUICK_START, encoding="utf-8")
+    return tmp_path
+
+
+@pytest.fixture
+def run(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """One command in this process, in the folder."""
+    assert folder.is_dir()
+
+    def run_command(*arguments: str, stdin: str = "") -> Result:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
+        code = run_cli(arguments)
+        captured = capsys.readouterr()
+        return Result(code, captured.out, captured.err)
+
+    return run_command
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Golden:
+    """Compare with a file in expected/, or rewrite it with --update-golden."""
+
+    def compare(name: str, text: str) -> None:
+        file = EXPECTED / name
+        if request.config.getoption("--update-golden"):
+            file.write_text(text, encoding="utf-8")
+
+        assert text == file.read_text(encoding="utf-8")
+
+    return compare
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A real server on a virtual clock."""
+    with started_server(tmp_path_factory.mktemp("server") / "server.log") as started:
+        yield started
+
+
+def documents(text: str) -> list[object]:
+    return list(yaml.safe_load_all(text))

@@ -1,0 +1,94 @@
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from composite.catalog import Catalog
+from tests.cli.conftest import Golden, Run
+
+
+def test_lists_presets(run: Run, golden: Golden) -> None:
+    result = run("presets")
+
+    assert (result.code, result.err) == (0, "")
+    golden("presets.txt", result.out)
+
+
+def test_lists_instance_types(run: Run, golden: Golden) -> None:
+    result = run("instance-types", "--cloud", "aws")
+
+    assert (result.code, result.err) == (0, "")
+    golden("instance-types-aws.txt", result.out)
+
+
+@pytest.mark.parametrize(
+    ("command", "field"), [("presets", "presets"), ("instance-types", "instance_types")]
+)
+def test_json_and_yaml_list_all_there_is_to_know(
+    run: Run, catalog: Catalog, command: str, field: str
+) -> None:
+    known = getattr(catalog, field).values()
+    wanted = [each.model_dump(mode="json", exclude_none=True) for each in known]
+
+    assert json.loads(run(command, "-o", "json").out) == wanted
+    assert yaml.safe_load(run(command, "-o", "yaml").out)[0]["name"] == wanted[0]["name"]
+
+
+@pytest.mark.parametrize(
+    ("command", "name"), [("presets", "phi-2"), ("instance-types", "Standard_NC6s_v3")]
+)
+def test_shows_one_whole(run: Run, command: str, name: str) -> None:
+    everything = json.loads(run(command, "-o", "json").out)
+    (wanted,) = [each for each in everything if each["name"] == name]
+
+    assert json.loads(run(command, "show", name, "-o", "json").out) == wanted
+    assert yaml.safe_load(run(command, "show", name).out) == wanted
+
+
+MISTAKES = {
+    "a preset that is nearly there": (
+        ("presets", "show", "phi-2x"),
+        2,
+        "NAME: no preset is called 'phi-2x'; the nearest are phi-2\n",
+    ),
+    "a part of a name": (
+        ("presets", "show", "Mistral"),
+        2,
+        "NAME: no preset is called 'Mistral'; the nearest are mistral-7b, mistral-7b-instruct\n",
+    ),
+    "an instance type of another cloud": (
+        ("instance-types", "show", "p4d.24xlarge"),
+        2,
+        (
+            "NAME: no instance type of azure is called 'p4d.24xlarge'; 'metakaito instance-types "
+            "--cloud azure' lists all\n"
+        ),
+    ),
+    "no name": (
+        ("presets", "show"),
+        2,
+        "metakaito presets show: Missing argument 'NAME'. See 'metakaito presets show --help'.\n",
+    ),
+    "a directory that is not there": (
+        ("presets", "--presets", "nowhere"),
+        2,
+        "--presets: nowhere cannot be used; allowed: a directory that exists\n",
+    ),
+}
+
+
+@pytest.mark.parametrize(("arguments", "code", "said"), MISTAKES.values(), ids=MISTAKES)
+def test_says_what_is_wrong(run: Run, arguments: tuple[str, ...], code: int, said: str) -> None:
+    assert run(*arguments) == (code, "", said)
+
+
+def test_a_broken_file_of_presets_fails_with_its_field(run: Run) -> None:
+    models = Path("mine/models")
+    models.mkdir(parents=True)
+    (models / "own.yaml").write_text("nam: own\n", encoding="utf-8")
+
+    result = run("presets", "--presets", "mine")
+
+    assert (result.code, result.out) == (1, "")
+    assert result.err.splitlines()[0] == "mine/models/own.yaml: name: is missing"

@@ -1,0 +1,169 @@
+"""What all commands have in common, and those that only print."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import metadata
+
+import click
+import pytest
+
+from hooks.cli import cli
+from schemas import generated
+from tests.cli.conftest import Run
+
+
+def commands(group: click.Group = cli, *path: str) -> Iterator[tuple[str, ...]]:
+    for name, command in group.commands.items():
+        yield (*path, name)
+        if isinstance(command, click.Group):
+            yield from commands(command, *path, name)
+
+
+@pytest.mark.parametrize("path", list(commands()), ids=" ".join)
+def test_every_help_teaches(run: Run, path: tuple[str, ...]) -> None:
+    result = run(*path, "--help")
+
+    assert (result.code, result.err) == (0, "")
+    assert result.out.startswith(f"Usage: metakaito {' '.join(path)} ")
+    assert re.search(rf"\n  Examples?:\n(    .*\n)*    .*metakaito {path[0]}", result.out)
+    assert re.search(r"\n  Exit code[s]?: 0", result.out)
+
+
+def test_the_first_help_names_every_command(run: Run) -> None:
+    result = run("--help")
+
+    listed = re.findall(r"^  ([a-z-]+)  +[A-Z]", result.out, flags=re.MULTILINE)
+    assert result.code == 0
+    assert listed == list(cli.commands)
+
+
+def test_nothing_slow_is_imported_for_help() -> None:
+    slow = "{'composite', 'flask', 'hooks.settings', 'jsonschema', 'pydantic', 'rich', 'yaml'}"
+    code = f"import sys, hooks.cli; print(sorted({slow} & sys.modules.keys()))"
+
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout == "[]\n"
+
+
+MISTAKES = {
+    "no such command": (
+        ("rendr",),
+        "metakaito: No such command 'rendr'. Did you mean 'render'? See 'metakaito --help'.\n",
+    ),
+    "no such option": (
+        ("render", "--prvisioner", "none"),
+        (
+            "metakaito render: No such option '--prvisioner'. Did you mean '--provisioner'? "
+            "See 'metakaito render --help'.\n"
+        ),
+    ),
+    "no such choice": (
+        ("render", "phi.yaml", "--cloud", "gcp"),
+        (
+            "metakaito render: Invalid value for '--cloud': 'gcp' is not one of 'azure', 'aws'. "
+            "See 'metakaito render --help'.\n"
+        ),
+    ),
+    "no file": (
+        ("render",),
+        "metakaito render: Missing argument 'FILE|- ...'. See 'metakaito render --help'.\n",
+    ),
+}
+
+
+@pytest.mark.parametrize(("arguments", "said"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_in_the_arguments_is_one_line(
+    run: Run, arguments: tuple[str, ...], said: str
+) -> None:
+    assert run(*arguments) == (2, "", said)
+
+
+def test_without_a_command_it_helps_and_is_not_content(run: Run) -> None:
+    result = run()
+
+    assert (result.code, result.out) == (2, "")
+    assert result.err == run("--help").out
+
+
+def test_a_setting_that_cannot_be_used_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("METAKAITO_CLOUD", "gcp")
+
+    assert run("render", "phi.yaml") == (
+        2,
+        "",
+        "METAKAITO_CLOUD='gcp' cannot be used; allowed: azure, aws\n",
+    )
+
+
+def test_version(run: Run) -> None:
+    version = metadata.version("metakaito")
+
+    assert run("version") == (0, f"metakaito {version}\n", "")
+    assert json.loads(run("version", "-o", "json").out) == {
+        "metakaito": version,
+        "kaito": "v0.3.2",
+        "hooks": "v2",
+    }
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(run: Run, shell: str) -> None:
+    result = run("completion", shell)
+
+    assert (result.code, result.err) == (0, "")
+    assert "_METAKAITO_COMPLETE=" in result.out
+    if shutil.which(shell) is not None:
+        subprocess.run([shell, "-n"], input=result.out, text=True, check=True)  # noqa: S603
+
+
+def test_completes_commands() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "from hooks.cli import main; main()"],
+        env={
+            "_METAKAITO_COMPLETE": "bash_complete",
+            "COMP_WORDS": "metakaito re",
+            "COMP_CWORD": "1",
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout == "plain,render\n"
+
+
+def test_crd(run: Run) -> None:
+    result = run("crd")
+
+    assert result == (0, generated()["schemas/crd/kaito.sh_workspaces.yaml"], "")
+    assert json.loads(run("crd", "-o", "json").out)["kind"] == "CustomResourceDefinition"
+
+
+@pytest.mark.parametrize("name", ["workspace", "preset", "instance-types"])
+def test_schema(run: Run, name: str) -> None:
+    assert run("schema", name) == (0, generated()[f"schemas/{name}.schema.json"], "")
+
+
+def test_schema_is_that_of_a_workspace_unless_told_otherwise(run: Run) -> None:
+    assert run("schema") == run("schema", "workspace")
+
+
+def test_a_reader_that_has_enough_is_no_error() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "hooks.cli", "instance-types", "-o", "json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+
+        assert process.stderr.read() == b""
+        assert process.wait() == 1
