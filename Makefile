@@ -30,8 +30,10 @@ setup: $(INSTALLED) ## Install what is locked into .venv (the other targets do t
 demo: $(INSTALLED) ## Play a Workspace from creation to ready on your terminal, without a cluster
 	@$(BIN)/metakaito demo $(ARGS)
 
-serve: $(INSTALLED) ## Serve the hooks over HTTP, as they run beside Metacontroller
-	@$(BIN)/metakaito serve $(ARGS)
+# Not for others on the network: hooks answer whoever asks. ARGS="--bind :8080" lets them.
+serve: $(INSTALLED) ## Serve the hooks on 127.0.0.1:8080, as they run beside Metacontroller
+	@METAKAITO_LOG_FORMAT=$${METAKAITO_LOG_FORMAT:-text} \
+		$(BIN)/metakaito serve --bind 127.0.0.1:8080 $(ARGS)
 
 # --- Check it ---
 
@@ -89,9 +91,10 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo \
 		"metakaito needs Python 3.11 or newer, and $(PYTHON) is not: make setup PYTHON=python3.12" >&2; \
 		exit 1; }
-	$(PYTHON) -m venv --clear $(VENV)
+	@$(PYTHON) -m venv --clear $(VENV)
 
 $(INSTALLED): requirements/dev.txt pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --require-hashes --requirement requirements/dev.txt
-	$(BIN)/python -m pip install --no-deps --no-build-isolation --editable .
+	@echo "Installing what requirements/dev.txt locks into $(VENV), once; it takes about a minute ..."
+	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@

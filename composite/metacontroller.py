@@ -4,7 +4,7 @@ The words Metacontroller speaks: one request in, one response out (hook version 
 Source: https://metacontroller.github.io/metacontroller/api/compositecontroller.html
 """
 
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from pydantic import Field, SerializeAsAny
 
@@ -85,14 +85,3 @@ class DecoratorResponse(Desired):
 
     attachments: list[SerializeAsAny[desired.Object]]
     resyncAfterSeconds: float | None = Field(default=None, gt=0)
-
-
-def objects(request_map: ObjectMap, kind: str) -> dict[str, Any]:
-    """
-    Return the observed objects of one kind by key.
-
-    Raises:
-        KeyError: The kind was not sent at all, so its absence says nothing about the world.
-
-    """
-    return request_map[kind]

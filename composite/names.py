@@ -13,6 +13,7 @@ LABEL_MACHINE_TYPE = f"{GROUP}/machine-type"
 ANNOTATION_ENABLE_LB = f"{GROUP}/enablelb"
 ANNOTATION_HASH = "workspace.kaito.io/hash"
 ANNOTATION_REVISION = "workspace.kaito.io/revision"
+ANNOTATION_SERVER = f"{GROUP}/server"
 LABEL_REVISION_OF = "workspace.kaito.io/name"
 
 # Karpenter. https://karpenter.sh/docs/concepts/nodeclaims/

@@ -154,9 +154,16 @@ class PodStatus(Conditions):
     containerStatuses: tuple[ContainerStatus, ...] = ()
 
 
+class PodSpec(Observed):
+    """Where a pod is."""
+
+    nodeName: str = ""
+
+
 class Pod(Object):
     """v1 Pod."""
 
+    spec: PodSpec = PodSpec()
     status: PodStatus = PodStatus()
 
 

@@ -46,6 +46,7 @@ SENTENCES: dict[str, Callable[[Any, dict[str, Any]], str]] = {
     "model_type": lambda value, _: f"must be an object, is {kind_of(value)}",
     "list_type": lambda value, _: f"must be a list, is {kind_of(value)}",
     "tuple_type": lambda value, _: f"must be a list, is {kind_of(value)}",
+    "value_error": lambda value, told: f"{told['error']}, is {kind_of(value)}",
     "literal_error": lambda value, told: f"is {value!r}, must be {told['expected']}",
     "enum": lambda value, told: f"is {value!r}, must be {told['expected']}",
 }

@@ -26,7 +26,7 @@ from composite.models import Desired, Observed
 from composite.refusal import Unplannable
 from hooks import logs
 from hooks.metrics import OTHER, Metrics, field_label
-from hooks.settings import Settings, variable
+from hooks.settings import Settings, fingerprint, variable
 
 QuestionT = TypeVar("QuestionT", bound=Observed)
 
@@ -34,6 +34,8 @@ EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 
 # Names the time to answer as of, where the setting ``virtual_clock`` allows it.
 NOW_HEADER = "Metakaito-Now"
+# Says with which settings the answers to such requests are made.
+SETTINGS_HEADER = "Metakaito-Settings"
 
 # Kubernetes keeps 1,024 characters of an Event's message, and Metacontroller adds its own.
 MOST_CHARACTERS = 500
@@ -70,7 +72,7 @@ def create_app(
     # A redirect turns Metacontroller's POST into a GET.
     app.url_map.merge_slashes = False
     if settings.virtual_clock:
-        clock = add_virtual_clock(app, clock)
+        clock = add_virtual_clock(app, catalog, clock)
     metrics = Metrics(shared_metrics)
     add_hooks(app, catalog, metrics, clock)
     add_probes(app, catalog, metrics)
@@ -80,8 +82,15 @@ def create_app(
     return app
 
 
-def add_virtual_clock(app: Flask, clock: Callable[[], datetime]) -> Callable[[], datetime]:
-    """Let a request name its time, and tell it that this was heeded by sending the time back."""
+def add_virtual_clock(
+    app: Flask, catalog: Catalog, clock: Callable[[], datetime]
+) -> Callable[[], datetime]:
+    """
+    Let a request name its time, and tell it that this was heeded by sending the time back.
+
+    With it go the settings, for whoever plays a cluster has to agree with them.
+    """
+    settings = json.dumps(fingerprint(catalog))
 
     def requested_or_now() -> datetime:
         text = request.headers.get(NOW_HEADER)
@@ -91,6 +100,7 @@ def add_virtual_clock(app: Flask, clock: Callable[[], datetime]) -> Callable[[],
     def confirm(response: Response) -> Response:
         if NOW_HEADER in request.headers:
             response.headers[NOW_HEADER] = request.headers[NOW_HEADER]
+            response.headers[SETTINGS_HEADER] = settings
         return response
 
     return requested_or_now

@@ -61,7 +61,13 @@ def cli_page() -> str:
 
 def help_of(command: click.Command, path: str) -> str:
     """Return the help of a command and of the commands in it."""
-    context = click.Context(command, info_name=path, terminal_width=WIDTH, max_content_width=WIDTH)
+    context = click.Context(
+        command,
+        info_name=path,
+        terminal_width=WIDTH,
+        max_content_width=WIDTH,
+        help_option_names=cli.context_settings["help_option_names"],
+    )
     text = f"```text\n{command.get_help(context)}\n```"
     below = command.commands if isinstance(command, click.Group) and command is not cli else {}
     inner = [help_of(found, f"{path} {name}") for name, found in below.items()]

@@ -5,6 +5,7 @@ The only place that touches the environment. A setting that is absent or empty h
 """
 
 import difflib
+import hashlib
 import os
 import re
 from enum import Enum
@@ -86,8 +87,9 @@ class Settings(BaseSettings):
     ``nodeclaim`` (karpenter.sh/v1 NodeClaims, for Karpenter) or ``none``.
 
     ``none`` turns it off: Workspaces run on nodes that exist. It must name an API that the cluster
-    has, and agree with the attachments of the DecoratorController; the chart sets both from one
-    value. The default is what Kaito v0.3 uses.
+    has, and agree with the attachments of the DecoratorController. It cannot be changed while
+    Workspaces have Machines: those of the other kind would be nobody's. The default is what Kaito
+    v0.3 uses.
     """
 
     cloud: Cloud = Cloud.AZURE
@@ -146,7 +148,9 @@ class Settings(BaseSettings):
     bind: Annotated[
         str,
         AfterValidator(_checked_address),
-        Field(json_schema_extra=_allowed("host:port, [host]:port or :port")),
+        Field(
+            json_schema_extra=_allowed("host:port, [host]:port or :port, the port from 0 to 65535")
+        ),
     ] = ":8080"
     """
     Address to listen on. Without a host: every address, IPv4 and IPv6; port 0: any that is free.
@@ -243,6 +247,19 @@ class Settings(BaseSettings):
 
         """
         return load_catalog(cloud=self.cloud, overlay=self.presets, provisioning=self.provisioning)
+
+
+def fingerprint(catalog: Catalog) -> dict[str, str]:
+    """Return what decides the answers, so that two programs can find out that they differ."""
+    known = catalog.model_dump_json(include={"presets", "instance_types"})
+    where = catalog.provisioning
+    return {
+        "provisioner": where.provisioner.value,
+        "cloud": where.cloud.value,
+        "node class": f"{where.node_class.kind}.{where.node_class.group}/{where.node_class.name}",
+        "image registry": where.image_registry,
+        "presets": hashlib.sha256(known.encode()).hexdigest()[:12],
+    }
 
 
 class InvalidSettings(Exception):  # noqa: N818  (it says what is so, as Refusal does)

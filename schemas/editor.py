@@ -10,7 +10,12 @@ from pydantic import BaseModel
 from composite.catalog import InstanceType, Preset
 from composite.crd import RULES, Schema, children, ordered, written_out
 from composite.names import API_VERSION, KIND
-from composite.workspace.api import NAME_PATTERN, PATTERN_WORDS, WorkspaceSpec
+from composite.workspace.api import (
+    LABEL_KEY_PATTERN,
+    NAME_PATTERN,
+    PATTERN_WORDS,
+    WorkspaceSpec,
+)
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -26,6 +31,9 @@ RULES_AS_SCHEMA: dict[str, Schema] = {
     },
     f"self.metadata.name.matches('{NAME_PATTERN}')": {
         "properties": {"metadata": {"properties": {"name": {"pattern": NAME_PATTERN}}}}
+    },
+    f"!has(self.matchLabels) || self.matchLabels.all(k, k.matches('{LABEL_KEY_PATTERN}'))": {
+        "properties": {"matchLabels": {"propertyNames": {"pattern": LABEL_KEY_PATTERN}}}
     },
     "(has(self.matchLabels) && size(self.matchLabels) > 0) || "
     "(has(self.matchExpressions) && size(self.matchExpressions) > 0)": {

@@ -36,6 +36,27 @@ TYPES = {
 }
 
 
+# What to write where a required field is missing, by its path. A constant is written as it is.
+EXAMPLES = {
+    "metadata": "{name: my-model}",
+    "metadata.name": "my-model",
+    "resource": "{instanceType: Standard_NC24ads_A100_v4, labelSelector: {matchLabels: "
+    "{apps: my-model}}}",
+    "resource.labelSelector": "{matchLabels: {apps: my-model}}",
+    "resource.labelSelector.matchExpressions[].key": "apps",
+    "resource.labelSelector.matchExpressions[].operator": "In",
+    "inference.preset.name": "phi-3-mini-4k-instruct",
+    "inference.adapters[].source": "{name: my-adapter, image: registry.example/my-adapter:1.0}",
+    "inference.adapters[].source.name": "my-adapter",
+    "inference.adapters[].source.image": "registry.example/my-adapter:1.0",
+    "tuning.preset": "{name: phi-3-mini-4k-instruct}",
+    "tuning.preset.name": "phi-3-mini-4k-instruct",
+    "tuning.method": "qlora",
+    "tuning.input": "{urls: ['https://data.example/train.parquet']}",
+    "tuning.output": "{image: registry.example/tuned:1.0, imagePushSecret: my-secret}",
+}
+
+
 class Finding(Value):
     """One problem, and what is needed to see whether it only follows from another."""
 
@@ -62,8 +83,14 @@ def problems(document: object) -> list[Problem]:
     errors: Iterable[ValidationError] = _validator().iter_errors(_as_json(document))
     findings = [finding for error in errors for finding in _findings(error)]
     wanted = [finding for finding in findings if not _follows(finding, findings)]
-    found = [Problem(field=field_path(finding.at), message=finding.message) for finding in wanted]
+    found = [Problem(field=_field(finding), message=finding.message) for finding in wanted]
     return list(dict.fromkeys(found))
+
+
+def _field(finding: Finding) -> str:
+    """Return the field to change; a rule about all of a Workspace is about what it is for."""
+    about_all = finding.kind == "rule" and not finding.at
+    return "inference" if about_all else field_path(finding.at)
 
 
 def field_path(at: At) -> str:
@@ -216,12 +243,20 @@ def _missing(at: At, value: JsonObject, schema: Schema) -> list[Finding]:
     return [
         Finding(
             at=(*at, name),
-            message=f"is missing, write it: {schema['properties'][name]['description']}",
+            message=f"is missing: write {_written((*at, name), schema['properties'][name])}",
             kind="missing",
         )
         for name in schema["required"]
         if name not in value
     ]
+
+
+def _written(at: At, schema: Schema) -> str:
+    """Return a line that can be copied: ``for example labelSelector: {...}``."""
+    if "const" in schema:
+        return f"{at[-1]}: {schema['const']}"
+    place = field_path(tuple(ANY_ENTRY if isinstance(step, int) else step for step in at))
+    return f"for example {at[-1]}: {EXAMPLES[place]}"
 
 
 def _of_another_type(at: At, value: object, schema: Schema) -> list[Finding]:

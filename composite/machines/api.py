@@ -21,6 +21,7 @@ class WantedMachine(Observed):
     instanceType: str = Field(min_length=1)
     disk: str = Field(min_length=1)
     labels: dict[str, str]
+    created: bool | None = None
     notBefore: datetime | None = None
 
 

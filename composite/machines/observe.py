@@ -31,10 +31,13 @@ def observe(request: DecoratorRequest[Namespace], provisioner: Provisioner) -> S
     Read the facts.
 
     Raises:
-        Unplannable: A kind was not sent at all, so that its absence says nothing.
+        Unplannable: A kind was not sent at all, or none is to be made, so that an empty answer
+            would delete what there is.
 
     """
-    kind = KINDS.get(provisioner, names.MACHINES)
+    if provisioner not in KINDS:
+        raise Unplannable("this installation makes no nodes: its provisioner is none")
+    kind = KINDS[provisioner]
     for sent, needed in ((request.attachments, kind), (request.related, names.WORKSPACES)):
         if needed not in sent:
             raise Unplannable(f"the request holds no {needed}: are both hooks of version v2?")

@@ -42,17 +42,15 @@ def make_plan(seen: Seen, catalog: Catalog, now: datetime) -> Plan:
             kept += [name for name, owner in seen.machines.items() if owner == workspace.name]
             continue
         for machine in workspace.plan.status.machines:
-            later = machine.notBefore if machine.name not in seen.machines else None
+            exists = machine.name in seen.machines
+            if machine.created and not exists:
+                continue  # it was there and is gone: what comes next the Workspace has yet to plan
+            later = machine.notBefore if not exists else None
             if later is not None and later > now:
                 waiting.append(later)
             else:
-                wanted.append(
-                    PlannedMachine(
-                        workspace=workspace.name,
-                        machine=machine,
-                        gpu=has_gpus(machine.instanceType, catalog),
-                    )
-                )
+                gpu = has_gpus(machine.instanceType, catalog)
+                wanted.append(PlannedMachine(workspace=workspace.name, machine=machine, gpu=gpu))
     kept += [name for name, owner in seen.machines.items() if not owner]
     listed = {planned.machine.name for planned in wanted}
     return Plan(

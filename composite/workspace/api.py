@@ -26,12 +26,20 @@ NAME_PATTERN = r"^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$"
 # Registry and path, a repository in lower case, a tag (or name@digest-algorithm:digest), no blank.
 IMAGE_PATTERN = r"^\S+/[^:/A-Z\s]+:[^:/\s]+$"
 STRENGTH_PATTERN = r"^([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,2})?$"
+# https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
+LABEL_VALUE_PATTERN = r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$"
+LABEL_KEY_PATTERN = (
+    r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
+)
 METHOD_PATTERN = r"^[qQ]?[lL][oO][rR][aA]$"
 
 # What each pattern means, for people.
 PATTERN_WORDS = {
     IMAGE_PATTERN: "must be registry/repository:tag, the repository in lower case, "
     "for example registry.example/adapters/my-adapter:1.0",
+    LABEL_KEY_PATTERN: "must be a label's name, for example apps or example.com/team",
+    LABEL_VALUE_PATTERN: "must be a label's value: letters, digits, '-', '_' and '.' between "
+    "letters or digits, at most 63",
     METHOD_PATTERN: "must be lora or qlora",
     NAME_PATTERN: "must be lower-case letters, digits and '-', at most 63, "
     "a letter first and no '-' last, for example my-adapter-1",
@@ -39,7 +47,7 @@ PATTERN_WORDS = {
 }
 
 ObjectName = Annotated[str, StringConstraints(min_length=1, max_length=253)]
-LabelValue = Annotated[str, StringConstraints(max_length=63)]
+LabelValue = Annotated[str, StringConstraints(max_length=63, pattern=LABEL_VALUE_PATTERN)]
 LabelKey = Annotated[str, StringConstraints(min_length=1, max_length=317)]
 Image = Annotated[str, StringConstraints(max_length=1024)]
 Url = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
@@ -78,7 +86,7 @@ def every_label(of: str, is_in: str) -> str:
 class LabelSelectorRequirement(Value):
     """One label a node must have, in the long form."""
 
-    key: LabelKey = Field(description="Label key.")
+    key: LabelKey = Field(pattern=LABEL_KEY_PATTERN, description="Label key.")
     operator: str = Field(
         max_length=63,
         description='Only "In" with exactly one value can be asked of a node to be made.',
@@ -99,6 +107,11 @@ class LabelSelector(Value):
                 "(has(self.matchLabels) && size(self.matchLabels) > 0) || "
                 "(has(self.matchExpressions) && size(self.matchExpressions) > 0)",
                 "at least one label is needed, for example matchLabels: {apps: my-model}",
+            ),
+            cel(
+                f"!has(self.matchLabels) || self.matchLabels.all(k, "
+                f"k.matches('{LABEL_KEY_PATTERN}'))",
+                "a key must be a label's name, for example apps or example.com/team",
             ),
             cel(
                 "!has(self.matchExpressions) || self.matchExpressions.all(e, "
@@ -549,7 +562,7 @@ class Workspace(Observed):
     """
     The parent as Metacontroller sends it.
 
-    What the user wrote is kept as it came and read by ``rules.parse``, so that a Workspace that
+    What the user wrote is kept as it came and read by ``rules.read_spec``, so that a Workspace that
     cannot be read is refused with a sentence instead of failing the request.
     """
 

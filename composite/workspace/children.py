@@ -1,5 +1,7 @@
 """Step 3: spell the plan out as Kubernetes objects. No decisions here, only shapes."""
 
+import json
+
 from composite import desired, names
 from composite.models import JsonObject
 from composite.quantity import canonical_quantity
@@ -38,11 +40,18 @@ def controller_revision(plan: Plan, revision: PlannedRevision) -> desired.Contro
             name=revision.name,
             namespace=plan.namespace,
             labels={names.LABEL_REVISION_OF: plan.name},
-            annotations={names.ANNOTATION_HASH: revision.hash},
+            annotations={names.ANNOTATION_HASH: revision.hash, **server_note(revision)},
         ),
         revision=revision.number,
         data=revision.data,
     )
+
+
+def server_note(revision: PlannedRevision) -> dict[str, str]:
+    """Return what a revision was resolved to, as an annotation."""
+    if revision.server is None:
+        return {}
+    return {names.ANNOTATION_SERVER: json.dumps(revision.server, sort_keys=True)}
 
 
 def services(plan: Plan) -> list[desired.Object]:
@@ -104,7 +113,7 @@ def deployment(plan: Plan) -> desired.Deployment:
         spec=desired.DeploymentSpec(
             replicas=plan.replicas,
             selector=desired.LabelSelector(matchLabels=pod_labels(plan)),
-            strategy=ONE_BY_ONE if server is not None else None,
+            strategy=ONE_BY_ONE,
             progressDeadlineSeconds=server.deadline_seconds if server is not None else None,
             template=user_pod(plan) if server is None else server_pod(plan, server),
         ),
@@ -260,7 +269,11 @@ def user_pod(plan: Plan) -> JsonObject:
 
 
 def user_affinity(plan: Plan, affinity: JsonObject) -> JsonObject:
-    """Return the user's affinity with each of its node terms narrowed to our nodes."""
+    """
+    Return the user's affinity with each of its node terms narrowed to our nodes.
+
+    Replicas keep to different nodes, unless the user says which pods keep apart.
+    """
     required = "requiredDuringSchedulingIgnoredDuringExecution"
     node_affinity = affinity.get("nodeAffinity") or {}
     users = (node_affinity.get(required) or {}).get("nodeSelectorTerms") or [{}]
@@ -271,7 +284,8 @@ def user_affinity(plan: Plan, affinity: JsonObject) -> JsonObject:
         for expressions in ours
     ]
     narrowed = {**node_affinity, required: {"nodeSelectorTerms": terms}}
-    return {**affinity, "nodeAffinity": narrowed}
+    spread = {"podAntiAffinity": one_pod_per_node(plan).to_json()} if plan.replicas > 1 else {}
+    return {**spread, **affinity, "nodeAffinity": narrowed}
 
 
 def canonical(template: JsonObject) -> JsonObject:
@@ -296,7 +310,7 @@ def without_empty(value: JsonObject) -> JsonObject:
     return {
         key: without_empty(item)
         if isinstance(item, dict)
-        else [without_empty(i) if isinstance(i, dict) else i for i in item]
+        else [without_empty(i) if isinstance(i, dict) else i for i in item if i is not None]
         if isinstance(item, list)
         else item
         for key, item in sorted(value.items())

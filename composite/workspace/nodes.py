@@ -22,6 +22,10 @@ from composite.workspace.related import machine_name
 BACK_OFF = timedelta(seconds=30)
 LONGEST_BACK_OFF = timedelta(minutes=15)
 
+# How long the scheduler may find no room for a pod before the existing nodes on which none of this
+# Workspace's pods is are taken for somebody else's, and nodes are bought.
+ROOM_GRACE = timedelta(minutes=1)
+
 # How long an existing node that is in use may be NotReady before a new one is bought in its
 # place: the time after which Kubernetes moves its pods elsewhere.
 # https://kubernetes.io/docs/concepts/architecture/nodes/#node-controller
@@ -77,7 +81,8 @@ def plan_nodes(
     own_nodes = {c.node for c in seen.claims.values() if c.node and not c.deleting}
     leaving = {c.node for c in seen.claims.values() if c.deleting}
     mine = [n for n in seen.nodes if n.name not in leaving and belongs(n, meta, own_nodes)]
-    candidates = [node for node in mine if qualifies(node, resource, own_nodes)]
+    full = full_nodes(seen, own_nodes, now)
+    candidates = [n for n in mine if n.name not in full and qualifies(n, resource, own_nodes)]
     usable = [n for n in candidates if n.ready and accepts(n, need, in_use=n.name in previous)]
     selected = sorted(
         sorted(usable, key=lambda node: rank(node, resource, previous, provisioner))[
@@ -88,7 +93,7 @@ def plan_nodes(
     recovering = [n for n in candidates if is_recovering(n, own_nodes, previous, now)]
     kept_in_use = [n for n in candidates if n.name in own_nodes and n.name in previous]
     existing = sum(n.name not in own_nodes for n in usable) + len(recovering)
-    machines: tuple[PlannedMachine, ...] = ()
+    machines = tuple(PlannedMachine(**m.model_dump()) for m in workspace.status.machines)
     if provisioner is not Provisioner.NONE:
         going = meta.deletionTimestamp is not None
         kept = [advanced(m, meta.uid, seen, now, going=going) for m in workspace.status.machines]
@@ -109,9 +114,7 @@ def plan_nodes(
         strangers=strangers(resource, mine),
         lacking=tuple(lacking),
         failing=any(is_failing(machine, seen.claims.get(machine.name)) for machine in machines),
-        look_again=min(
-            (n.changed + NODE_GRACE for n in recovering if n.changed is not None), default=None
-        ),
+        look_again=min(look_again_at(seen, recovering, now), default=None),
     )
 
 
@@ -280,6 +283,26 @@ def with_missing(
         for index in free[: max(wanted - len(kept), 0)]
     ]
     return tuple(sorted([*kept, *new], key=lambda machine: machine.index))
+
+
+def full_nodes(seen: Seen, own_nodes: Iterable[str], now: datetime) -> frozenset[str]:
+    """
+    Return the existing nodes that have no room, as far as a Workspace can tell.
+
+    For too long there is none for a pod of its, and none of its pods is on them.
+    """
+    since = seen.homeless_since
+    if since is None or now < since + ROOM_GRACE:
+        return frozenset()
+    others = (node.name for node in seen.nodes if node.name not in own_nodes)
+    return frozenset(name for name in others if name not in seen.pod_nodes)
+
+
+def look_again_at(seen: Seen, recovering: list[SeenNode], now: datetime) -> Iterable[datetime]:
+    """Yield the times at which waiting ends."""
+    yield from (n.changed + NODE_GRACE for n in recovering if n.changed is not None)
+    if seen.homeless_since is not None and now < seen.homeless_since + ROOM_GRACE:
+        yield seen.homeless_since + ROOM_GRACE
 
 
 def strangers(resource: Resource, mine: list[SeenNode]) -> tuple[str, ...]:

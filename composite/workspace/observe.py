@@ -1,5 +1,6 @@
 """Step 1: from Metacontroller's JSON to the few facts a Workspace depends on."""
 
+import json
 from datetime import datetime
 
 from composite import names, observed
@@ -70,6 +71,7 @@ class SeenRevision(Value):
     number: int
     hash: str
     data: JsonObject
+    server: JsonObject | None = None
 
 
 class Seen(Value):
@@ -80,6 +82,8 @@ class Seen(Value):
     workload: SeenWorkload | None
     revisions: tuple[SeenRevision, ...]
     pod_problems: tuple[str, ...]
+    pod_nodes: frozenset[str]
+    homeless_since: datetime | None
     children: int
 
 
@@ -102,8 +106,10 @@ def observe(request: SyncRequest[Workspace], provisioner: Provisioner) -> Seen:
         claims=claims,
         nodes=tuple(seen_node(nodes[name]) for name in sorted(nodes)),
         workload=seen_workload(request),
-        revisions=tuple(sorted(map(seen_revision, revisions.values()), key=lambda r: r.number)),
+        revisions=seen_revisions(revisions),
         pod_problems=tuple(p for key in sorted(pods) for p in pod_problems(pods[key])),
+        pod_nodes=frozenset(filter(None, map(node_of_pod, pods.values()))),
+        homeless_since=min(filter(None, map(homeless_since, pods.values())), default=None),
         children=sum(len(group) for group in request.children.values()),
     )
 
@@ -196,6 +202,12 @@ def template_gpus(template: JsonObject) -> int:
     return sum(int(parse_quantity(limit.get(names.GPU, 0))) for limit in limits)
 
 
+def seen_revisions(sent: dict[str, JsonObject]) -> tuple[SeenRevision, ...]:
+    """Read the history, oldest first; numbers may be equal while the cache is behind."""
+    found = map(seen_revision, sent.values())
+    return tuple(sorted(found, key=lambda revision: (revision.number, revision.name)))
+
+
 def seen_revision(sent: JsonObject) -> SeenRevision:
     """Read a ControllerRevision."""
     revision = observed.ControllerRevision.model_validate(sent)
@@ -204,7 +216,17 @@ def seen_revision(sent: JsonObject) -> SeenRevision:
         number=revision.revision,
         hash=revision.metadata.annotations.get(names.ANNOTATION_HASH, ""),
         data={key: value for key, value in revision.data.items() if value is not None},
+        server=resolved_server(revision.metadata.annotations.get(names.ANNOTATION_SERVER)),
     )
+
+
+def resolved_server(text: str | None) -> JsonObject | None:
+    """Read what a revision was resolved to; one of Kaito's says nothing."""
+    try:
+        found = json.loads(text) if text is not None else None
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def pod_problems(sent: JsonObject) -> list[str]:
@@ -225,6 +247,19 @@ def pod_problems(sent: JsonObject) -> list[str]:
     if not found and pod.status.phase == "Failed":
         return [sentence(where, pod.status.reason, pod.status.message)]
     return found
+
+
+def node_of_pod(sent: JsonObject) -> str:
+    """Name the node that a pod is on; empty while it is on none."""
+    return observed.Pod.model_validate(sent).spec.nodeName
+
+
+def homeless_since(sent: JsonObject) -> datetime | None:
+    """Return since when the scheduler finds no node for a pod, or None if it does not look."""
+    pod = observed.Pod.model_validate(sent)
+    scheduled = pod.status.condition("PodScheduled")
+    waits = scheduled.status == "False" and pod.metadata.deletionTimestamp is None
+    return scheduled.lastTransitionTime if waits else None
 
 
 def container_problem(status: observed.ContainerStatus) -> tuple[str, str] | None:

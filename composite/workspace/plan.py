@@ -9,7 +9,13 @@ from composite.refusal import Refusal
 from composite.workspace.api import Inference, Resource, Workspace, WorkspaceSpec
 from composite.workspace.nodes import NodeNeed, NodePlan, plan_nodes
 from composite.workspace.observe import Seen, template_gpus
-from composite.workspace.revisions import PlannedRevision, last_accepted, plan_revisions
+from composite.workspace.revisions import (
+    PlannedRevision,
+    last_accepted,
+    plan_revisions,
+    resolved_before,
+    what_runs,
+)
 from composite.workspace.rules import named_preset, notes, problems, read_spec
 from composite.workspace.server import Server, expected_gpus, gpus_per_pod, plan_server
 
@@ -23,6 +29,9 @@ TOLERATIONS: tuple[JsonObject, ...] = (
         "effect": "NoSchedule",
     },
 )
+# What the catalog decides about a server, and a later catalog might decide otherwise.
+RESOLVED = ("command", "image")
+
 # A template brings its own disk needs; Kaito asks its provisioner for none.
 TEMPLATE_DISK = "0"
 
@@ -119,6 +128,7 @@ def make_plan(
     if preset is not None:
         gpus = gpus_per_pod(preset, row, resource, node_plan.nodes, seen.workload)
         server = plan_server(meta.name, meta.namespace, preset, inference, resource, catalog, gpus)
+        server = as_accepted(server, resolved_before(spec, seen.revisions))
     return Plan(
         name=meta.name,
         namespace=meta.namespace,
@@ -132,15 +142,22 @@ def make_plan(
         # A pending pod that asks for a GPU makes a cluster autoscaler buy a node of its own, so
         # pods come after the nodes; once they are there, nothing that befalls a node ends them.
         workload=node_plan.ready or seen.workload is not None,
-        revisions=plan_revisions(meta.name, spec, seen.revisions),
+        revisions=plan_revisions(meta.name, spec, resolved(server), seen.revisions),
         notes=(*notes(spec, catalog), *preference_notes(resource, node_plan)),
     )
 
 
-def what_runs(data: JsonObject) -> JsonObject:
-    """Return a revision without the nodes to prefer: they move no pod that runs."""
-    resource = {k: v for k, v in (data.get("resource") or {}).items() if k != "preferredNodes"}
-    return {**data, "resource": resource}
+def as_accepted(server: Server, before: JsonObject | None) -> Server:
+    """Return the server as it was when it was accepted: a new catalog restarts nothing."""
+    kept = {key: value for key, value in (before or {}).items() if key in RESOLVED}
+    return (
+        server.model_copy(update=kept) if all(isinstance(v, str) for v in kept.values()) else server
+    )
+
+
+def resolved(server: Server | None) -> JsonObject | None:
+    """Return what the catalog made of a Workspace, for its revision to keep."""
+    return server.model_dump(include=set(RESOLVED)) if server is not None else None
 
 
 def preference_notes(resource: Resource, node_plan: NodePlan) -> tuple[str, ...]:

@@ -1,20 +1,30 @@
 """
 What else a Workspace depends on: the objects Metacontroller shall send along.
 
-The answer is cached per uid and generation, so it may depend on what the user wrote, the name and
-the uid only. Each event of a related kind is held against each rule of each Workspace, therefore
-few rules, and Machines by name: a name is a pure function, so those of all attempts are known.
+The answer is cached per uid and generation, so it depends on what the user wrote, the name and the
+uid; and on the status in one case, in which more is asked for and never less: after an edit that
+may yet be refused, what the plan before it is made of is asked for as well. The question about an
+edit comes with the status of before, so this is in the answer that is cached.
+
+Each event of a related kind is held against each rule of each Workspace, therefore few rules, and
+Machines by name: a name is a pure function, so those of all attempts are known.
 
 Source: https://metacontroller.github.io/metacontroller/api/customize.html
 """
 
 import hashlib
+import re
 
 from composite import names
 from composite.catalog import Provisioner
 from composite.desired import LabelSelector as Labels
 from composite.metacontroller import RelatedRule
-from composite.workspace.api import MAX_COUNT, Workspace
+from composite.workspace.api import (
+    LABEL_KEY_PATTERN,
+    LABEL_VALUE_PATTERN,
+    MAX_COUNT,
+    Workspace,
+)
 
 # After so many attempts a node's names begin anew. By then the first is long gone: even with no
 # back-off a provisioner needs minutes for each.
@@ -111,10 +121,20 @@ def readable_labels(workspace: Workspace) -> dict[str, str]:
     mapped = selector.get("matchLabels")
     pairs += list(mapped.items()) if isinstance(mapped, dict) else []
     return {
-        key: value
+        str(key): str(value)
         for key, value in sorted(pairs, key=str)
-        if isinstance(key, str) and isinstance(value, str) and key not in names.RESERVED_LABELS
+        if is_label(key, value) and key not in names.RESERVED_LABELS
     }
+
+
+def is_label(key: object, value: object) -> bool:
+    """Whether this can be a label; a selector of others would fail the whole sync."""
+    return (
+        isinstance(key, str)
+        and isinstance(value, str)
+        and re.fullmatch(LABEL_KEY_PATTERN, key) is not None
+        and re.fullmatch(LABEL_VALUE_PATTERN, value) is not None
+    )
 
 
 def wanted_count(workspace: Workspace) -> int:

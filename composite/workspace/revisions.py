@@ -30,16 +30,22 @@ GO_ESCAPES = str.maketrans(
 
 
 class PlannedRevision(Value):
-    """One ControllerRevision that shall exist."""
+    """
+    One ControllerRevision that shall exist.
+
+    ``server`` is what the catalog made of it when it was accepted, as far as a new version of the
+    catalog could make something else of it (docs/decisions/0008).
+    """
 
     name: str
     number: int
     hash: str
     data: JsonObject
+    server: JsonObject | None = None
 
 
 def plan_revisions(
-    name: str, spec: WorkspaceSpec, seen: tuple[SeenRevision, ...]
+    name: str, spec: WorkspaceSpec, server: JsonObject | None, seen: tuple[SeenRevision, ...]
 ) -> tuple[PlannedRevision, ...]:
     """
     Return the history with the accepted spec as its newest member, oldest first.
@@ -50,13 +56,14 @@ def plan_revisions(
     digest = spec_hash(spec)
     newest = seen[-1] if seen else None
     if newest is not None and newest.hash == digest:
-        current = kept(newest)
+        current = kept(newest).model_copy(update={"server": server})
     else:
         current = PlannedRevision(
             name=revision_name(name, digest, seen),
             number=newest.number + 1 if newest is not None else 1,
             hash=digest,
             data=revision_data(spec),
+            server=server,
         )
     older = [kept(revision) for revision in seen if revision.name != current.name]
     return (*older[-(HISTORY - 1) :], current)
@@ -65,7 +72,11 @@ def plan_revisions(
 def kept(revision: SeenRevision) -> PlannedRevision:
     """Return a revision that stays as it is."""
     return PlannedRevision(
-        name=revision.name, number=revision.number, hash=revision.hash, data=revision.data
+        name=revision.name,
+        number=revision.number,
+        hash=revision.hash,
+        data=revision.data,
+        server=revision.server,
     )
 
 
@@ -131,3 +142,16 @@ def sorted_map(value: Any) -> Any:  # noqa: ANN401  (JSON in, JSON out)
     if isinstance(value, dict):
         return {key: sorted_map(item) for key, item in sorted(value.items()) if item is not None}
     return [sorted_map(item) for item in value] if isinstance(value, list) else value
+
+
+def what_runs(data: JsonObject) -> JsonObject:
+    """Return a revision without the nodes to prefer: they move no pod that runs."""
+    resource = {k: v for k, v in (data.get("resource") or {}).items() if k != "preferredNodes"}
+    return {**data, "resource": resource}
+
+
+def resolved_before(spec: WorkspaceSpec, seen: tuple[SeenRevision, ...]) -> JsonObject | None:
+    """Return what the same was resolved to when it was accepted, or None if it never was."""
+    wanted = what_runs(revision_data(spec))
+    known = (revision for revision in reversed(seen) if what_runs(revision.data) == wanted)
+    return next((revision.server for revision in known if revision.server is not None), None)

@@ -10,19 +10,20 @@ Source: https://github.com/kaito-project/kaito/blob/v0.3.2/api/v1alpha1/workspac
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 
 from pydantic import ValidationError
 
 from composite import names
 from composite.catalog import AccessMode, Catalog, InstanceType, Preset
-from composite.models import JsonObject
+from composite.models import JsonObject, Observed
 from composite.quantity import parse_quantity
 from composite.reading import problems_of
 from composite.refusal import Problem, Refusal
 from composite.workspace.api import (
     IMMUTABLE,
+    LABEL_KEY_PATTERN,
     NAME_PATTERN,
     PATTERN_WORDS,
     Adapter,
@@ -108,6 +109,12 @@ def named_preset(inference: Inference | None, catalog: Catalog) -> Preset | None
 def label_problems(resource: Resource) -> Iterator[Problem]:
     """Check that every requirement can be turned into a label of a new node."""
     selector = resource.labelSelector
+    for key in selector.matchLabels or ():
+        if re.fullmatch(LABEL_KEY_PATTERN, key) is None:
+            yield Problem(
+                field="resource.labelSelector.matchLabels",
+                message=f"{key!r} {PATTERN_WORDS[LABEL_KEY_PATTERN]}",
+            )
     for index, expression in enumerate(selector.matchExpressions or ()):
         if expression.operator != "In" or len(expression.values or ()) != 1:
             yield Problem(
@@ -162,7 +169,30 @@ def template_problems(template: JsonObject) -> Iterator[Problem]:
         )
     for kind in ("initContainers", "containers"):
         for index, container in enumerate(getattr(read.spec, kind) or ()):
-            yield from quantity_problems(f"inference.template.spec.{kind}[{index}]", container)
+            field = f"inference.template.spec.{kind}[{index}]"
+            yield from quantity_problems(field, container)
+            yield from twin_problems(f"{field}.ports", container.ports, "containerPort")
+            yield from twin_problems(f"{field}.env", container.env, "name")
+            yield from twin_problems(f"{field}.volumeMounts", container.volumeMounts, "mountPath")
+    every = [*(read.spec.initContainers or ()), *(read.spec.containers or ())]
+    yield from twin_problems("inference.template.spec.containers", every, "name")
+    yield from twin_problems("inference.template.spec.volumes", read.spec.volumes, "name")
+
+
+def twin_problems(field: str, items: Sequence[Observed] | None, key: str) -> Iterator[Problem]:
+    """
+    Refuse items that cannot be told apart.
+
+    Metacontroller merges these lists by one field, and would make one item of two at the next sync.
+    https://github.com/metacontroller/metacontroller/blob/v4.17.2/pkg/dynamic/apply/apply.go
+    """
+    counted = Counter(getattr(item, key) for item in items or ())
+    for value in sorted(value for value, times in counted.items() if times > 1):
+        yield Problem(
+            field=field,
+            message=f"{counted[value]} items have the {key} {value!r}, by which they are told "
+            "apart: keep one",
+        )
 
 
 def quantity_problems(field: str, container: TemplateContainer) -> Iterator[Problem]:
@@ -185,7 +215,8 @@ def preset_problems(inference: Inference, catalog: Catalog) -> Iterator[Problem]
     if preset is None:
         yield Problem(
             field="inference.preset.name",
-            message=f"no preset is called {named.name!r}{nearest(named.name, catalog.presets)}",
+            message=f"no preset is called {named.name!r}{nearest(named.name, catalog.presets)}; "
+            "'metakaito presets' lists them",
         )
         return
     private = named.accessMode == "private"
@@ -207,14 +238,19 @@ def nearest(name: str, known: dict[str, Preset] | dict[str, InstanceType]) -> st
     near = get_close_matches(name, known, n=3, cutoff=0.5)
     if near:
         return f"; the nearest are {', '.join(near)}" if len(near) > 1 else f"; use {near[0]}?"
-    return f"; there are {', '.join(sorted(known))}"
+    return ""
 
 
 def type_problems(instance_type: str, catalog: Catalog, *, gpu: bool) -> Iterator[Problem]:
     """Check that the instance type is known, or of a family where Kaito knows none by name."""
     row = catalog.instance_types.get(instance_type)
     cloud = catalog.provisioning.cloud.value
-    if row is None and instance_type.startswith(UNLISTED_CPU_FAMILY):
+    spelled = {name.lower(): name for name in catalog.instance_types}.get(instance_type.lower())
+    if row is None and spelled is not None:
+        yield Problem(
+            field="resource.instanceType", message=f"is {instance_type}, is spelled {spelled}"
+        )
+    elif row is None and instance_type.startswith(UNLISTED_CPU_FAMILY):
         if gpu:
             yield Problem(
                 field="resource.instanceType",
@@ -225,7 +261,8 @@ def type_problems(instance_type: str, catalog: Catalog, *, gpu: bool) -> Iterato
         yield Problem(
             field="resource.instanceType",
             message=f"no instance type of {cloud} is called {instance_type!r}"
-            f"{nearest(instance_type, catalog.instance_types)}",
+            f"{nearest(instance_type, catalog.instance_types)}; "
+            "'metakaito instance-types' lists them",
         )
     elif row is not None and gpu and row.gpuResource != names.GPU:
         yield Problem(
@@ -354,7 +391,8 @@ def notes(spec: WorkspaceSpec, catalog: Catalog) -> Iterator[str]:
     if row is None and not instance_type.startswith(UNLISTED_CPU_FAMILY):
         yield (
             f"resource.instanceType: {instance_type} is not in the table of {cloud}, "
-            "so nothing is known of its GPUs"
+            "so nothing is known of its GPUs and whether the model fits"
+            f"{nearest(instance_type, catalog.instance_types)}"
         )
     if preset is not None and row is not None and preset.worldSize is None:
         yield from replica_notes(preset, row)

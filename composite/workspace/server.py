@@ -160,13 +160,14 @@ def gpus_per_pod(
     Return how many GPUs each pod asks for: all of its node, which is paid for as a whole.
 
     That is the instance type's number. Where nodes of another type may be preferred, or the type
-    is not listed, it is what the nodes show when the pods are made, and stays what it was then:
-    that a node loses a GPU is no reason to restart the model.
+    is not listed, it is what the nodes show when the pods are made. Once there are pods it stays
+    what it was then: a GPU less on a node, other nodes to prefer, or a better number in the table
+    are no reasons to restart the model.
     """
-    if row is not None and not resource.preferredNodes:
-        return row.gpuCount
     if workload is not None and workload.gpus:
         return workload.gpus
+    if row is not None and not resource.preferredNodes:
+        return row.gpuCount
     shown = [
         row.gpuCount if row and node.instance_type == row.name else node.gpus for node in nodes
     ]

@@ -20,6 +20,7 @@ NODE_CONDITIONS = {
     Provisioner.NODECLAIM: ("NodeClaimReady", "CreateNodeClaimPending", "nodeClaim", "nodeClaims"),
 }
 MAX_CONDITION_MESSAGE = 4096
+ABOUT_TO_BE_MADE = "the model server is about to be made"
 
 
 class Finding(Value):
@@ -101,7 +102,7 @@ def findings(
         yield from deleting(workspace)
         return
     nodes = resource_ready(plan)
-    serving = inference_ready(plan, seen)
+    serving = inference_ready(plan, seen, workspace)
     if provisioner is not Provisioner.NONE:
         yield machines_ready(plan, seen, provisioner)
     yield nodes
@@ -178,13 +179,28 @@ def resource_ready(plan: Plan) -> Finding:
     )
 
 
-def inference_ready(plan: Plan, seen: Seen) -> Finding:
+def asked_for(plan: Plan, workspace: Workspace) -> str:
+    """Say that the workload is to be made; and if that was said before, what may be in its way."""
+    said = {condition.message for condition in workspace.status.conditions}
+    if not said & {ABOUT_TO_BE_MADE, still_missing(plan)}:
+        return ABOUT_TO_BE_MADE
+    return still_missing(plan)
+
+
+def still_missing(plan: Plan) -> str:
+    """Say what keeps a child from being made: one of that name is there and not ours."""
+    kind = "StatefulSet" if plan.distributed else "Deployment"
+    return (
+        f"{kind} {plan.name} was asked for and is not there: "
+        "is there one of this name that belongs to somebody else?"
+    )
+
+
+def inference_ready(plan: Plan, seen: Seen, workspace: Workspace) -> Finding:
     """Say whether every replica of the accepted revision serves."""
     if seen.workload is None:
         return not_serving(
-            "the model server is about to be made"
-            if plan.workload
-            else "the model server waits for its nodes"
+            asked_for(plan, workspace) if plan.workload else "the model server waits for its nodes"
         )
     kind, workload = seen.workload.kind.lower(), seen.workload
     if is_serving(workload, plan):

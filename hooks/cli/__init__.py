@@ -7,13 +7,12 @@ second; the second is imported once its command runs.
 """
 
 import inspect
-import os
 import sys
 from collections.abc import Sequence
 
 import click
 
-from hooks.cli.about import completion, version
+from hooks.cli.about import completion, print_version, version
 from hooks.cli.demo import demo
 from hooks.cli.errors import FAILED, OK, REFUSED, Stop
 from hooks.cli.facts import list_instance_types, list_models
@@ -42,6 +41,14 @@ class InOrder(click.Group):
     cls=InOrder,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 it went well, 1 it failed, 2 what was asked for is refused or misspelt.",
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=print_version,
+    help="Print the version and exit.",
 )
 def cli() -> None:
     """
@@ -103,10 +110,6 @@ def run(arguments: Sequence[str] | None = None) -> int:
         code = told(*verdict(error))
     except (click.Abort, KeyboardInterrupt):
         code = INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read has enough. Python would complain once more when it flushes at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = FAILED
     return code if isinstance(code, int) else OK
 
 

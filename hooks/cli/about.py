@@ -18,11 +18,22 @@ def version(output: str) -> None:
     Exit code: 0.
 
     """
+    found = {"metakaito": installed(), "kaito": "v0.3.2", "hooks": "v2"}
+    print_text(as_json(found) if output == "json" else f"metakaito {found['metakaito']}\n")
+
+
+def print_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:  # noqa: FBT001
+    """Print the version and exit where ``--version`` is given."""
+    if wanted and not context.resilient_parsing:
+        print_text(f"metakaito {installed()}\n")
+        context.exit()
+
+
+def installed() -> str:
+    """Return the version of the package."""
     from importlib import metadata  # noqa: PLC0415  (see the package)
 
-    found = {"metakaito": metadata.version("metakaito"), "kaito": "v0.3.2", "hooks": "v2"}
-    text = f"metakaito {found['metakaito']}\n"
-    print_text(as_json(found) if output == "json" else text)
+    return metadata.version("metakaito")
 
 
 @click.command(short_help="Print a script that completes commands in your shell.")

@@ -70,7 +70,8 @@ def answer_customize(file: str, controller: str | None, output: str, settings: S
     controller = controller or PARENTS.get(str(kind))
     if controller is None:
         raise Refused(
-            f"{file}: parent.kind: is {kind!r}, must be Workspace or Namespace; "
+            f"{file}: parent.kind: is {'missing' if kind is None else repr(kind)}, must be "
+            "Workspace or Namespace; "
             "or say whose request it is with --controller"
         )
     print_text(answered(file, f"/{controller}/customize", body, output, settings, read_time))

@@ -21,6 +21,12 @@ class Stop(Exception):  # noqa: N818  (it ends the command, and is not always an
         self.lines = lines
 
 
+class Enough(Stop):
+    """Whoever reads has enough, and that is well, as in ``metakaito presets | head -1``."""
+
+    code = OK
+
+
 class Failed(Stop):
     """Something did not work: a file cannot be read, a server does not answer, a promise broke."""
 

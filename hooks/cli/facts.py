@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from hooks.cli.completing import instance_type_names, preset_names
 from hooks.cli.options import CLOUD, PRESETS, output_option, settings_of
 
 
@@ -30,7 +31,7 @@ def list_models(context: click.Context, output: str, presets: Path | None) -> No
 
 
 @list_models.command("show", short_help="Print one preset whole.")
-@click.argument("name")
+@click.argument("name", shell_complete=preset_names)
 @output_option("yaml", "json")
 @click.pass_context
 def show_preset(context: click.Context, name: str, output: str) -> None:
@@ -76,7 +77,7 @@ def list_instance_types(
 
 
 @list_instance_types.command("show", short_help="Print one instance type whole.")
-@click.argument("name")
+@click.argument("name", shell_complete=instance_type_names)
 @output_option("yaml", "json")
 @click.pass_context
 def show_instance_type(context: click.Context, name: str, output: str) -> None:

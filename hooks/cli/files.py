@@ -111,13 +111,36 @@ def read_request(file: str) -> JsonObject:
         Failed: It cannot be read, is not JSON or YAML, or is not one object.
 
     """
-    found = [each for each in _documents(file, read_text(file)) if each[1] is not None]
+    text = read_text(file)
+    try:
+        found = [each for each in _documents(file, text) if each[1] is not None]
+    except Failed:
+        # Then it was meant to be JSON, and what YAML has to say of it is no help.
+        if text.lstrip().startswith("{"):
+            require_json(file, text)
+        raise
     if len(found) != 1:
-        raise Failed(f"{file}: must be one JSON object, holds {len(found)} documents")
+        holds = f"holds {len(found)} documents" if found else "is empty"
+        raise Failed(f"{file}: must be one JSON object, {holds}")
     ((line, value),) = found
     if not isinstance(value, dict):
         raise Failed(f"{file}:{line}: must be a JSON object, is {_said(value)}")
     return value
+
+
+def require_json(file: str, text: str) -> None:
+    """
+    Refuse text that is not JSON.
+
+    Raises:
+        Failed: With the line.
+
+    """
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        reason = error.msg[0].lower() + error.msg[1:]
+        raise Failed(f"{file}:{error.lineno}: is not JSON: {reason}") from None
 
 
 def _documents(file: str, text: str) -> Iterator[tuple[int, Any]]:

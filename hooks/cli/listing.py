@@ -1,19 +1,17 @@
 """Presets and instance types as tables and documents."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
-from typing import TypeVar
 
 from composite.catalog import InstanceType, Preset
 from composite.models import JsonObject, Value
+from hooks.cli.clouds import hint_of_cloud
 from hooks.cli.errors import Refused
 from hooks.cli.options import catalog_of
 from hooks.cli.output import as_json, as_table, as_yaml, print_text
 from hooks.settings import Settings
 
-ValueT = TypeVar("ValueT", bound=Value)
-
-PRESET_COLUMNS = ("NAME", "FAMILY", "ACCESS", "GPUS", "GPU MEMORY", "DISK", "DISTRIBUTED", "TUNING")
+PRESET_COLUMNS = ("NAME", "FAMILY", "ACCESS", "GPUS", "GPU MEMORY", "DISK", "DISTRIBUTED")
 MOST_NAMES = 5
 TYPE_COLUMNS = ("NAME", "GPUS", "GPU MEMORY", "PER GPU", "GPU")
 
@@ -35,7 +33,6 @@ def preset_row(preset: Preset) -> tuple[object, ...]:
         f"{preset.gpu.totalMemoryGi}Gi",
         preset.disk,
         "yes" if preset.worldSize is not None else "no",
-        "yes" if preset.tuning is not None else "no",
     )
 
 
@@ -68,31 +65,32 @@ def print_all(
 
 def show_preset(settings: Settings, name: str, output: str) -> None:
     """Print one preset."""
-    print_one(named(catalog_of(settings).presets, name, "preset", "metakaito presets"), output)
+    found = catalog_of(settings).presets
+    if name not in found:
+        hint = near(name, found, "metakaito presets")
+        raise Refused(f"metakaito presets show: no preset is called {name!r}; {hint}")
+    print_one(found[name], output)
 
 
 def show_instance_type(settings: Settings, name: str, output: str) -> None:
     """Print one instance type."""
-    cloud = settings.cloud.value
-    lists = f"metakaito instance-types --cloud {cloud}"
-    kind = f"instance type of {cloud}"
-    print_one(named(catalog_of(settings).instance_types, name, kind, lists), output)
+    found, cloud = catalog_of(settings).instance_types, settings.cloud.value
+    if name not in found:
+        lists = f"metakaito instance-types --cloud {cloud}"
+        hint = hint_of_cloud(name, settings.cloud) or near(name, found, lists)
+        raise Refused(
+            f"metakaito instance-types show: no instance type of {cloud} is called {name!r}; {hint}"
+        )
+    print_one(found[name], output)
 
 
-def named(found: Mapping[str, ValueT], name: str, kind: str, lists: str) -> ValueT:
-    """
-    Return what is called so.
-
-    Raises:
-        Refused: Nothing is; with the nearest names.
-
-    """
-    if name in found:
-        return found[name]
+def near(name: str, found: Iterable[str], lists: str) -> str:
+    """Return the names that may have been meant, or the command that lists all."""
     alike = [known for known in found if name.lower() in known.lower()]
-    near = (alike or get_close_matches(name, found, n=MOST_NAMES, cutoff=0.5))[:MOST_NAMES]
-    hint = f"; the nearest are {', '.join(near)}" if near else f"; '{lists}' lists all"
-    raise Refused(f"NAME: no {kind} is called {name!r}{hint}")
+    nearest = alike or get_close_matches(name, found, n=MOST_NAMES, cutoff=0.5)
+    if nearest:
+        return f"the nearest are {', '.join(nearest[:MOST_NAMES])}"
+    return f"'{lists}' lists all"
 
 
 def print_one(value: Value, output: str) -> None:

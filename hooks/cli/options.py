@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from hooks.cli.errors import Failed, Refused
 
@@ -21,6 +22,19 @@ PROVISIONERS = ("machine", "nodeclaim", "none")
 CLOUDS = ("azure", "aws")
 
 
+class DirectoryToBe(click.Path):
+    """A path that is completed as a directory, and not looked at."""
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002  (overridden)
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> list[CompletionItem[str]]:
+        """Let the shell complete directories."""
+        return [CompletionItem(incomplete, type="dir")]
+
+
 PROVISIONER = click.option(
     "--provisioner",
     type=click.Choice(PROVISIONERS),
@@ -34,7 +48,8 @@ CLOUD = click.option(
 )
 PRESETS = click.option(
     "--presets",
-    type=click.Path(path_type=Path),
+    # That it is a directory is checked with the other settings; this is for completion.
+    type=DirectoryToBe(path_type=Path),
     metavar="DIRECTORY",
     help="Presets and instance types of your own, added to those that come with metakaito.  "
     "[default: METAKAITO_PRESETS]",

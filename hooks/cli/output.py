@@ -1,11 +1,15 @@
 """What commands print: text, YAML and JSON for machines, tables for people."""
 
 import json
+import os
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from hooks.cli.errors import Enough
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,8 +25,19 @@ MISREAD = (
 
 
 def print_text(text: str) -> None:
-    """Write text that ends its own lines to standard output."""
-    click.echo(text, nl=False)
+    """
+    Write text that ends its own lines to standard output.
+
+    Raises:
+        Enough: Nobody reads it any more.
+
+    """
+    try:
+        click.echo(text, nl=False)
+    except BrokenPipeError:
+        # Python would complain once more when it flushes at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise Enough from None
 
 
 def as_json(value: object) -> str:

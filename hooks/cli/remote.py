@@ -10,6 +10,7 @@ from composite.simulate import Clock, HookError
 from hooks.cli.errors import Failed, Refused
 
 NOW_HEADER = "Metakaito-Now"
+SETTINGS_HEADER = "Metakaito-Settings"
 HTTP_OK = 200
 # Metacontroller's own. A server that takes longer is as good as none.
 TIMEOUT_SECONDS = 10.0
@@ -22,10 +23,11 @@ class Remote:
     Args:
         url: Where the server listens, http://127.0.0.1:8080.
         clock: The virtual clock; each request carries its time.
+        settings: Those of the play, for the server must have the same.
 
     """
 
-    def __init__(self, url: str, clock: Clock) -> None:
+    def __init__(self, url: str, clock: Clock, settings: dict[str, str] | None = None) -> None:
         try:
             parts = urlsplit(url)
             host, port = parts.hostname, parts.port
@@ -37,6 +39,7 @@ class Remote:
         self._url = url
         self._root = parts.path.rstrip("/")
         self._clock = clock
+        self._settings = settings
         self._connection = kind(host, port, timeout=TIMEOUT_SECONDS)
 
     def close(self) -> None:
@@ -48,20 +51,35 @@ class Remote:
         Return the answer to one request.
 
         Raises:
-            Failed: Nobody answers, or not as a server of ours on this clock.
+            Failed: Nobody answers, or not as a server of ours with this clock and these settings.
             HookError: The answer is anything but HTTP 200.
 
         """
         response, text = self._answer(path, json.dumps(body, separators=(",", ":")).encode())
         if response.getheader(NOW_HEADER) is None:
             raise Failed(
-                f"--hooks {self._url}: answers HTTP {response.status} and not by the clock of this "
-                "play; start it with 'metakaito serve --virtual-clock'"
+                f"--hooks {self._url}: answers HTTP {response.status}, and not as "
+                "'metakaito serve --virtual-clock' does; start that"
             )
+        self._require_same_settings(response.getheader(SETTINGS_HEADER))
         if response.status != HTTP_OK:
             raise HookError(f"{path}: {text.decode(errors='replace').strip()}", response.status)
         answer: Any = json.loads(text)
         return answer  # type: ignore[no-any-return]
+
+    def _require_same_settings(self, told: str | None) -> None:
+        """Refuse to play with a server that would answer as another installation."""
+        theirs: dict[str, str] = json.loads(told) if told is not None else {}
+        ours = self._settings if self._settings is not None else theirs
+        for name, mine in ours.items():
+            if theirs.get(name) == mine:
+                continue
+            differ = (
+                "has other presets or instance types than you"
+                if name == "presets"
+                else f"has {name} {theirs.get(name)}, you play with {mine}"
+            )
+            raise Failed(f"--hooks {self._url}: {differ}; give both the same options and settings")
 
     def _answer(self, path: str, body: bytes) -> tuple[HTTPResponse, bytes]:
         headers = {

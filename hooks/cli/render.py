@@ -2,11 +2,12 @@
 
 import click
 
+from hooks.cli.completing import FILE
 from hooks.cli.options import Flags, output_option, settings_of, settings_options
 
 
 @click.command(short_help="Print every object that a Workspace becomes.")
-@click.argument("files", nargs=-1, required=True, metavar="FILE|- ...")
+@click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE|- ...")
 @settings_options
 @output_option("yaml", "json")
 def render(files: tuple[str, ...], output: str, flags: Flags) -> None:
@@ -15,8 +16,10 @@ def render(files: tuple[str, ...], output: str, flags: Flags) -> None:
 
     A FILE holds Workspaces and, if you like, objects that exist already, such as Nodes. Workspaces
     of one FILE share a cluster; other objects of any FILE exist in each. A Node without a status
-    is taken to be well. The objects come in this order: what asks for nodes, Services, the
-    workload, the rest. The same input always gives the same bytes.
+    is taken to be well. With --provisioner none and no Node at all, Nodes that fit are imagined.
+    The objects come in this order: what asks for nodes, Services, the workload, the rest. The same
+    input always gives the same bytes. What is accepted and still worth a word is a line with
+    'warning:' on standard error.
 
     Examples:
       metakaito render examples/inference/kaito_workspace_phi_3_mini_4k.yaml

@@ -1,7 +1,9 @@
 """The work of ``render``: play a cluster in which all goes well, and see what comes of it."""
 
 from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
 
+import click
 from pydantic import ValidationError
 
 from composite import names, observed
@@ -19,7 +21,7 @@ from hooks.cli.files import Manifest
 from hooks.cli.options import catalog_of
 from hooks.cli.output import as_json, as_yaml, print_text
 from hooks.cli.patience import Patience
-from hooks.cli.refusals import name_of, require_accepted, written
+from hooks.cli.refusals import name_of, notes, require_accepted, written
 from hooks.cli.worlds import World, read_worlds
 from hooks.logs import summary
 from hooks.settings import Settings
@@ -35,12 +37,23 @@ READ: dict[str, type[observed.Object]] = {
     "ControllerRevision": observed.ControllerRevision,
 }
 
+# What else users keep beside a Workspace.
+BESIDE = (
+    *("ConfigMap", "Namespace", "PersistentVolume", "PersistentVolumeClaim", "Secret", "Service"),
+    *("ServiceAccount", "StorageClass"),
+)
+
+# Objects that are there, each with the place it is from.
+Given = Iterable[tuple[str, JsonObject]]
+
 
 def render_files(files: Iterable[str], settings: Settings, output: str) -> None:
     """Print what the Workspaces in the files become, in the order of the files."""
     catalog = catalog_of(settings)
     worlds = read_worlds(files)
-    require_accepted([m for world in worlds for m in world.workspaces], catalog)
+    workspaces = [manifest for world in worlds for manifest in world.workspaces]
+    require_accepted(workspaces, catalog)
+    warn_of_namesakes(workspaces)
     found = [obj for world in worlds for obj in rendered(world, catalog)]
     if output == "json":
         print_text(as_json({"apiVersion": "v1", "kind": "List", "items": found}))
@@ -65,8 +78,11 @@ def rendered(world: World, catalog: Catalog) -> list[JsonObject]:
             provisioner=provisioner,
             gpus=shown_gpus(world.workspaces, catalog),
         )
-        play(cluster, given_objects(world, catalog))
-        if provisioner is Provisioner.NONE:
+        given = list(given_objects(world, catalog))
+        warn_of(world, catalog, given)
+        play(cluster, given)
+        if provisioner is Provisioner.NONE and not any(is_node(obj) for _, obj in given):
+            warn(world.workspaces[0].file, "no Node is given, so Nodes that fit are imagined")
             play(cluster, fitting_nodes(world, cluster, catalog))
     problems = [
         f"{manifest.file}: {name_of(manifest)}: {reason}"
@@ -78,7 +94,47 @@ def rendered(world: World, catalog: Catalog) -> list[JsonObject]:
     return cluster.desired()
 
 
-def play(cluster: Cluster, given: Iterable[tuple[str, JsonObject]]) -> None:
+def warn_of_namesakes(workspaces: Iterable[Manifest]) -> None:
+    """Say which Workspaces of several files have one name, and so objects that collide."""
+    first: dict[tuple[str, str], Manifest] = {}
+    for manifest in workspaces:
+        metadata = manifest.content["metadata"]
+        other = first.setdefault(
+            (str(metadata.get("namespace") or "default"), str(metadata["name"])), manifest
+        )
+        if other is not manifest:
+            warn(
+                f"{manifest.file}: {name_of(manifest)}",
+                f"metadata.name: {other.place} has this name too, so their objects are the same",
+            )
+
+
+def warn_of(world: World, catalog: Catalog, given: Given) -> None:
+    """Say on standard error what is accepted and still worth a word."""
+    nodes = [obj for _, obj in given if is_node(obj)]
+    for manifest in world.workspaces:
+        for note in notes(manifest.content, catalog, nodes):
+            warn(f"{manifest.file}: {name_of(manifest)}", note)
+    for manifest in world.others:
+        kind = str(manifest.content.get("kind"))
+        if kind in READ or kind in BESIDE:
+            continue
+        meant = get_close_matches(kind, [*READ, *BESIDE], n=1)
+        hint = f"did you mean {meant[0]}?" if meant else "it changes nothing"
+        warn(manifest.place, f"kind: nothing here knows a {kind}; {hint}")
+
+
+def warn(place: str, sentence: str) -> None:
+    """Write a warning to standard error."""
+    click.echo(f"{place}: warning: {sentence}", err=True)
+
+
+def is_node(obj: JsonObject) -> bool:
+    """Whether an object is a Node."""
+    return (obj.get("apiVersion"), obj.get("kind")) == ("v1", "Node")
+
+
+def play(cluster: Cluster, given: Given) -> None:
     """Add objects to the cluster, each with the place it is from, and let everybody act."""
     for place, obj in given:
         try:

@@ -1,5 +1,6 @@
 """The work of ``demo``: the quick start through a real server, shown while it happens."""
 
+import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
@@ -14,11 +15,11 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from composite import names
 from composite.models import JsonObject
 from composite.simulate import Clock, Cluster, Entry
 from hooks.cli.errors import Failed
 from hooks.cli.files import Manifest, read_manifests
+from hooks.cli.milestones import Milestones, width_of
 from hooks.cli.output import as_table, as_yaml, console
 from hooks.cli.remote import Remote
 from hooks.cli.rendering import shown_gpus
@@ -33,22 +34,6 @@ PAUSE_SECONDS = 0.02
 # Columns that kubectl shows with -o wide only.
 WIDE = frozenset({"WORKSPACESUCCEEDED", "WHY"})
 
-# What a newcomer wants to see happen: who does it, to what, and the detail that says it is so.
-MILESTONES = (
-    ("created", names.KIND, "", "is created"),
-    ("created", "Machine", "", "is asked for, through status.machines and /machines/sync"),
-    ("updated", "Machine", "MachineLaunched=True", "is launched by the provisioner"),
-    ("updated", "Machine", "MachineRegistered=True", "has registered its node"),
-    ("updated", "Node", "Ready=True", "is Ready"),
-    ("updated", "Node", "status.allocatable.nvidia.com/gpu", "shows its GPU"),
-    ("created", "Deployment", "", "is made, now that its pod can run at once"),
-    ("created", "Service", "", "is made"),
-    ("updated", "Pod", "PodScheduled=True", "is on the node and pulls its image"),
-    ("updated", "Pod", "status.phase: Pending → Running", "has started and loads the model"),
-    ("updated", "Pod", "Ready=True", "answers"),
-    ("updated", names.KIND, "WorkspaceReady=True", "is ready"),
-)
-
 
 def show_demo(out: Path | None, *, keep_serving: bool) -> None:
     """
@@ -59,9 +44,7 @@ def show_demo(out: Path | None, *, keep_serving: bool) -> None:
 
     """
     screen = console()
-    folder = out if out is not None else Path(tempfile.mkdtemp(prefix="metakaito-demo-"))
-    make_folder(folder)
-    with quick_start() as manifest, ended_by_signals():
+    with ended_by_signals(), folder_to_write_to(out) as folder, quick_start() as manifest:
         screen.print("Starting the webhooks with 'metakaito serve' ...")
         begin = monotonic()
         # The usual settings, whatever the environment says.
@@ -100,18 +83,28 @@ def ended_by_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def make_folder(folder: Path) -> None:
+@contextmanager
+def folder_to_write_to(out: Path | None) -> Iterator[Path]:
     """
-    Make the folder to write to.
+    Make the folder; a temporary one is removed where the demo ends before it wrote an object.
 
     Raises:
         Failed: It cannot be made.
 
     """
+    if out is None:
+        folder = Path(tempfile.mkdtemp(prefix="metakaito-demo-"))
+        try:
+            yield folder
+        finally:
+            if not any(folder.glob("*.yaml")):
+                shutil.rmtree(folder, ignore_errors=True)
+        return
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise Failed(f"--out: {folder} cannot be made: {error.strerror}") from None
+        raise Failed(f"--out: {out} cannot be made: {error.strerror}") from None
+    yield out
 
 
 def watched(manifest: Manifest, server: Server, screen: Console) -> Cluster:
@@ -125,13 +118,13 @@ def watched(manifest: Manifest, server: Server, screen: Console) -> Cluster:
     remote = Remote(server.url, clock)
     cluster = Cluster(remote, clock=clock, gpus=shown_gpus([manifest], load_catalog()))
     cluster.apply(manifest.content)
-    told = 0
+    story, told = Milestones(), 0
     # Elsewhere than at a terminal only the lines above the picture are printed.
     with Live(console=screen, transient=True, auto_refresh=False) as picture:
         settled = False
         while not settled:
             settled = cluster.run(until=clock.seconds + STEP_SECONDS)
-            for line in milestones(cluster.timeline[told:]):
+            for line in story.told(cluster.timeline[told:], width_of(screen)):
                 screen.print(line)
             told = len(cluster.timeline)
             if screen.is_terminal:
@@ -149,19 +142,6 @@ def state(cluster: Cluster) -> Text:
     conditions = {name: cell for name, cell in shown.items() if name not in UNSHOWN}
     time = f"{clock_time(cluster.clock.seconds):>8}"
     return Text.assemble((f"\n{time}  ", "cyan"), *cells(conditions))
-
-
-def milestones(entries: list[Entry]) -> Iterator[Text]:
-    """Yield a line for each step that a newcomer wants to see."""
-    for entry in entries:
-        for what, kind, detail, sentence in MILESTONES:
-            if (
-                entry.what == what
-                and entry.about.partition(" ")[0] == kind
-                and any(found.startswith(detail) for found in (*entry.details, ""))
-            ):
-                time = (f"{clock_time(entry.seconds):>8}  ", "cyan")
-                yield Text.assemble(time, f"{entry.about} {sentence}")
 
 
 def print_end(cluster: Cluster, folder: Path, screen: Console) -> None:

@@ -2,14 +2,16 @@
 
 import click
 
+from hooks.cli.completing import FILE, scenario_names
 from hooks.cli.options import Flags, output_option, settings_of, settings_options
 
 
 @click.command(short_help="Play a Workspace in a cluster that is not there.")
-@click.argument("file", required=False, metavar="FILE|-")
+@click.argument("file", required=False, type=FILE, metavar="FILE|-")
 @click.option(
     "--scenario",
     metavar="NAME|FILE",
+    shell_complete=scenario_names,
     help="What happens meanwhile; without one all goes well.",
 )
 @click.option("--list", "list_them", is_flag=True, help="List the scenarios that come along.")
@@ -19,6 +21,12 @@ from hooks.cli.options import Flags, output_option, settings_of, settings_option
     help="Ask this server instead of calling the functions; start it with "
     "'metakaito serve --virtual-clock' and the same other options.",
 )
+@click.option(
+    "-v",
+    "--verbose",
+    is_flag=True,
+    help="Tell every change and every condition, not only the milestones.",
+)
 @settings_options
 @output_option("table", "json")
 def simulate(
@@ -26,6 +34,7 @@ def simulate(
     scenario: str | None,
     list_them: bool,  # noqa: FBT001  (click passes it by name)
     hooks: str | None,
+    verbose: bool,  # noqa: FBT001
     output: str,
     flags: Flags,
 ) -> None:
@@ -34,11 +43,12 @@ def simulate(
 
     The cluster has an API server, Metacontroller, a provisioner, a kubelet and a device plugin; its
     clock is virtual, so half an hour takes a second. The columns are those of 'kubectl get
-    workspace'. A FILE is what 'metakaito render' takes.
+    workspace'. A FILE is what 'metakaito render' takes. It prints the milestones; --verbose prints
+    every change and each condition that comes with it.
 
     Examples:
       metakaito simulate workspace.yaml
-      metakaito simulate workspace.yaml --scenario node-lost
+      metakaito simulate workspace.yaml --scenario node-lost -v
       metakaito simulate --list
 
     Exit codes: 0 it ended as the scenario promises (without one: ready), 1 it did not or a file
@@ -52,4 +62,4 @@ def simulate(
         return
     if file is None:
         raise click.UsageError("Missing argument 'FILE|-'", click.get_current_context())
-    simulating.simulate_file(file, scenario, hooks, settings_of(**flags), output)
+    simulating.simulate_file(file, scenario, hooks, settings_of(**flags), output, verbose=verbose)

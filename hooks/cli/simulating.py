@@ -4,6 +4,8 @@ from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
 
+from rich.console import Console
+
 from composite.simulate import (
     Clock,
     Hooks,
@@ -17,15 +19,16 @@ from composite.simulate.columns import age
 from composite.simulate.errors import ApiError
 from composite.simulate.in_process import InProcess
 from hooks.cli.errors import Failed, Refused
+from hooks.cli.milestones import Milestones, width_of
 from hooks.cli.options import catalog_of
 from hooks.cli.output import as_json, as_table, console, print_text
 from hooks.cli.patience import Patience
 from hooks.cli.refusals import require_accepted
 from hooks.cli.remote import Remote
-from hooks.cli.rendering import given_objects, shown_gpus
-from hooks.cli.story import kubectl_table, told
+from hooks.cli.rendering import given_objects, shown_gpus, warn_of
+from hooks.cli.story import kubectl_table, told, whys
 from hooks.cli.worlds import World, read_worlds
-from hooks.settings import Settings
+from hooks.settings import Settings, fingerprint
 from presets.scenario_files import InvalidPresets, load_scenario, load_scenarios
 
 # Without a scenario: the promise of every Workspace, that it becomes ready.
@@ -44,10 +47,24 @@ def list_scenarios(output: str) -> None:
 
 
 def simulate_file(
-    file: str, scenario: str | None, url: str | None, settings: Settings, output: str
+    file: str,
+    scenario: str | None,
+    url: str | None,
+    settings: Settings,
+    output: str,
+    *,
+    verbose: bool = False,
 ) -> None:
     """
     Play the Workspaces of a file.
+
+    Args:
+        file: Holds them, and what is there already.
+        scenario: Name or file of one; without it all goes well.
+        url: A server to ask instead of the functions.
+        settings: What nodes are made with, and so on.
+        output: ``json``, or anything else for people.
+        verbose: Whether people are told every change.
 
     Raises:
         Failed: It does not end as promised; one line for each part of the promise.
@@ -58,7 +75,7 @@ def simulate_file(
     (world,) = read_worlds([file])
     require_accepted(world.workspaces, catalog)
     clock = Clock()
-    remote = Remote(url, clock) if url is not None else None
+    remote = Remote(url, clock, fingerprint(catalog)) if url is not None else None
     try:
         run = played(world, chosen, remote or InProcess(catalog, clock), clock, settings)
     finally:
@@ -67,7 +84,7 @@ def simulate_file(
     if output == "json":
         print_text(as_json(run.to_json()))
     else:
-        print_story(run, clock)
+        print_story(run, clock, verbose=verbose)
     if not run.kept:
         raise Failed(*(f"{file}: {chosen.name}: {reason}" for reason in run.reasons))
 
@@ -76,6 +93,7 @@ def played(world: World, scenario: Scenario, hooks: Hooks, clock: Clock, setting
     """Return what comes of a scenario."""
     catalog = catalog_of(settings)
     given = list(given_objects(world, catalog))
+    warn_of(world, catalog, given)
     try:
         with Patience(hooks, clock) as patient:
             return simulate(
@@ -90,18 +108,31 @@ def played(world: World, scenario: Scenario, hooks: Hooks, clock: Clock, setting
         raise Failed(f"{world.workspaces[0].file}: {scenario.name}: {error}") from None
 
 
-def print_story(run: Run, clock: Clock) -> None:
-    """Print the timeline, the end, and whether it is as promised."""
+def print_story(run: Run, clock: Clock, *, verbose: bool) -> None:
+    """Print what happened, the end, and whether it is as promised; in one piece, for ``head``."""
     out = console()
-    for line in told(run.timeline):
-        out.print(line)
-    table = kubectl_table(run.final, clock.start + timedelta(seconds=run.seconds), wide=True)
-    out.print()
-    out.print(table or "no Workspace is left\n", end="")
-    out.print()
-    end = "nothing changes any more" if run.settled else "the time limit is reached"
-    verdict = "as promised" if run.kept else "not as promised"
-    out.print(f"{run.scenario.name}: {verdict}; after {age(run.seconds)} {end}")
+    with out.capture() as story:
+        brief = Milestones().told(run.timeline, width_of(out))
+        for line in told(run.timeline) if verbose else brief:
+            out.print(line)
+        out.print()
+        out.print(table_of_end(run, clock, out), end="")
+        out.print()
+        end = "nothing changes any more" if run.settled else "the time limit is reached"
+        verdict = "as promised" if run.kept else "not as promised"
+        out.print(f"{run.scenario.name}: {verdict}; after {age(run.seconds)} {end}")
+    print_text(story.get())
+
+
+def table_of_end(run: Run, clock: Clock, out: Console) -> str:
+    """Return the columns of kubectl; WHY has lines of its own where the terminal is too narrow."""
+    now = clock.start + timedelta(seconds=run.seconds)
+    table = kubectl_table(run.final, now, wide=True)
+    if not table:
+        return "no Workspace is left\n"
+    if not out.is_terminal or max(map(len, table.splitlines())) <= out.width:
+        return table
+    return kubectl_table(run.final, now) + "\n" + whys(run.final, now)
 
 
 def shipped() -> dict[str, Scenario]:

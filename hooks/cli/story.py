@@ -1,4 +1,4 @@
-"""A timeline as text: what happened, and what ``kubectl get workspaces`` showed from then on."""
+"""The whole timeline as text: every change, and what ``kubectl get workspaces`` showed then."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -26,7 +26,7 @@ def told(timeline: Iterable[Entry]) -> Iterator[Text]:
     for entry in timeline:
         yield headline(entry)
         now = {name: cell for name, cell in (entry.columns or {}).items() if name not in UNSHOWN}
-        if now != shown.get(entry.about, now if not any(now.values()) else None):
+        if now and now != shown.get(entry.about, now if not any(now.values()) else None):
             yield Text.assemble(INDENT, *cells(now))
         if entry.columns is not None:
             shown[entry.about] = now
@@ -64,9 +64,20 @@ def clock_time(seconds: float) -> str:
 
 def kubectl_table(objects: Iterable[JsonObject], now: datetime, *, wide: bool = False) -> str:
     """Return what ``kubectl get workspaces`` shows; empty where there is none."""
-    rows = [
-        columns(obj, now, wide=wide)
-        for obj in objects
-        if f"{obj['kind']}.{obj['apiVersion']}" == names.WORKSPACES
-    ]
+    rows = list(kubectl_rows(objects, now, wide=wide))
     return as_table(list(rows[0]), [list(row.values()) for row in rows]) if rows else ""
+
+
+def whys(objects: Iterable[JsonObject], now: datetime) -> str:
+    """Return the last column of the wide table, a paragraph for each Workspace."""
+    rows = kubectl_rows(objects, now, wide=True)
+    return "".join(f"WHY {row['NAME']}: {row['WHY']}\n" for row in rows)
+
+
+def kubectl_rows(
+    objects: Iterable[JsonObject], now: datetime, *, wide: bool
+) -> Iterator[dict[str, str]]:
+    """Yield a row for each Workspace."""
+    for obj in objects:
+        if f"{obj['kind']}.{obj['apiVersion']}" == names.WORKSPACES:
+            yield columns(obj, now, wide=wide)

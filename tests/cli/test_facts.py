@@ -50,19 +50,30 @@ MISTAKES = {
     "a preset that is nearly there": (
         ("presets", "show", "phi-2x"),
         2,
-        "NAME: no preset is called 'phi-2x'; the nearest are phi-2\n",
+        ("metakaito presets show: no preset is called 'phi-2x'; the nearest are phi-2\n"),
     ),
     "a part of a name": (
         ("presets", "show", "Mistral"),
         2,
-        "NAME: no preset is called 'Mistral'; the nearest are mistral-7b, mistral-7b-instruct\n",
+        (
+            "metakaito presets show: no preset is called 'Mistral'; the nearest are mistral-7b, "
+            "mistral-7b-instruct\n"
+        ),
     ),
     "an instance type of another cloud": (
         ("instance-types", "show", "p4d.24xlarge"),
         2,
         (
-            "NAME: no instance type of azure is called 'p4d.24xlarge'; 'metakaito instance-types "
-            "--cloud azure' lists all\n"
+            "metakaito instance-types show: no instance type of azure is called 'p4d.24xlarge'; "
+            "it is one of aws: --cloud aws or METAKAITO_CLOUD=aws\n"
+        ),
+    ),
+    "an instance type of nobody": (
+        ("instance-types", "show", "xyz"),
+        2,
+        (
+            "metakaito instance-types show: no instance type of azure is called 'xyz'; "
+            "'metakaito instance-types --cloud azure' lists all\n"
         ),
     ),
     "no name": (

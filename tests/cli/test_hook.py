@@ -1,5 +1,6 @@
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from tests.hooks.questions import a_customize, a_namespace, a_namespace_sync, a_
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 STAMP = "2026-01-01T00:00:00Z"
 
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples" / "requests").iterdir())
 QUESTIONS = {
     "/workspaces/sync": a_sync(),
     "/workspaces/customize": a_customize(a_workspace()),
@@ -40,6 +42,21 @@ def test_yaml_in_and_yaml_out_is_the_same_answer(run: Run) -> None:
 
     assert in_yaml.code == 0
     assert yaml.safe_load(in_yaml.out) == json.loads(in_json.out)
+
+
+@pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)
+def test_answers_the_examples(run: Run, file: Path) -> None:
+    command = file.stem.rpartition("-")[2]
+
+    result = run(command, str(file))
+
+    answer = json.loads(result.out)
+    assert (result.code, result.err) == (0, "")
+    assert answer.get("children") or answer.get("attachments") or answer.get("relatedResources")
+
+
+def test_there_is_an_example_for_each_hook() -> None:
+    assert [f"/{file.stem.replace('-', '/')}" for file in EXAMPLES] == sorted(QUESTIONS)
 
 
 def test_a_refused_workspace_is_an_answer(run: Run) -> None:
@@ -77,10 +94,10 @@ MISTAKES = {
         ("sync",),
         "{",
         1,
-        "-:2: did not find expected node content while parsing a flow node\n",
+        "-:1: is not JSON: expecting property name enclosed in double quotes\n",
     ),
     "a list": (("sync",), "[]", 1, "-:1: must be a JSON object, is a list\n"),
-    "nothing": (("sync",), "", 1, "-: must be one JSON object, holds 0 documents\n"),
+    "nothing": (("sync",), "", 1, "-: must be one JSON object, is empty\n"),
     "nobody's request": (
         ("sync",),
         "{}",
@@ -107,6 +124,15 @@ MISTAKES = {
         "{}",
         2,
         "--now: '2026-01-01T00:00:00' is not a time such as 2026-01-01T00:00:00Z\n",
+    ),
+    "a parent without a kind": (
+        ("customize",),
+        "{}",
+        2,
+        (
+            "-: parent.kind: is missing, must be Workspace or Namespace; or say whose request it "
+            "is with --controller\n"
+        ),
     ),
     "somebody else's parent": (
         ("customize",),

@@ -7,13 +7,19 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from importlib import metadata
+from pathlib import Path
 
 import click
 import pytest
 
 from hooks.cli import cli
+from hooks.pages import pages
 from schemas import generated
 from tests.cli.conftest import Run
+
+ROOT = Path(__file__).parents[2]
+MAKEFILE = ROOT / "Makefile"
+QUICK_START = str(ROOT / "examples/inference/kaito_workspace_phi_3_mini_4k.yaml")
 
 
 def commands(group: click.Group = cli, *path: str) -> Iterator[tuple[str, ...]]:
@@ -36,7 +42,7 @@ def test_every_help_teaches(run: Run, path: tuple[str, ...]) -> None:
 def test_the_first_help_names_every_command(run: Run) -> None:
     result = run("--help")
 
-    listed = re.findall(r"^  ([a-z-]+)  +[A-Z]", result.out, flags=re.MULTILINE)
+    listed = re.findall(r"^  ([a-z][a-z-]*)  +[A-Z]", result.out, flags=re.MULTILINE)
     assert result.code == 0
     assert listed == list(cli.commands)
 
@@ -106,6 +112,7 @@ def test_version(run: Run) -> None:
     version = metadata.version("metakaito")
 
     assert run("version") == (0, f"metakaito {version}\n", "")
+    assert run("--version") == run("version")
     assert json.loads(run("version", "-o", "json").out) == {
         "metakaito": version,
         "kaito": "v0.3.2",
@@ -123,20 +130,36 @@ def test_completion(run: Run, shell: str) -> None:
         subprocess.run([shell, "-n"], input=result.out, text=True, check=True)  # noqa: S603
 
 
-def test_completes_commands() -> None:
+COMPLETED = {
+    "re": "plain,render\n",
+    "render pri": "file,pri\n",
+    "simulate wor": "file,wor\n",
+    "sync req": "file,req\n",
+    "simulate a.yaml --scenario node": "plain,node-lost\n",
+    "simulate a.yaml --scenario ./mi": "file,./mi\n",
+    "render --presets own": "dir,own\n",
+    "presets show phi-3-mini-4": "plain,phi-3-mini-4k-instruct\n",
+    "presets --presets nowhere show phi": "\n",
+    "instance-types show Standard_NC6s_v3": "plain,Standard_NC6s_v3\n",
+    "instance-types --cloud aws show p4d.": "plain,p4d.24xlarge\n",
+}
+
+
+@pytest.mark.parametrize(("words", "offered"), COMPLETED.items(), ids=COMPLETED)
+def test_completes(words: str, offered: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", "from hooks.cli import main; main()"],
         env={
             "_METAKAITO_COMPLETE": "bash_complete",
-            "COMP_WORDS": "metakaito re",
-            "COMP_CWORD": "1",
+            "COMP_WORDS": f"metakaito {words}",
+            "COMP_CWORD": str(len(words.split())),
         },
         capture_output=True,
         text=True,
         check=True,
     )
 
-    assert done.stdout == "plain,render\n"
+    assert done.stdout == offered
 
 
 def test_crd(run: Run) -> None:
@@ -166,4 +189,34 @@ def test_a_reader_that_has_enough_is_no_error() -> None:
         process.stdout.close()
 
         assert process.stderr.read() == b""
-        assert process.wait() == 1
+        assert process.wait() == 0
+
+
+def test_head_has_enough_of_a_play() -> None:
+    done = subprocess.run(  # noqa: S603
+        [
+            "/bin/bash",
+            "-c",
+            "set -o pipefail; $0 -m hooks.cli simulate $1 | head -1",
+            sys.executable,
+            QUICK_START,
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert (done.stdout, done.stderr) == (
+        " 0:00:00  Workspace default/workspace-phi-3-mini is created\n",
+        "",
+    )
+
+
+def test_the_pages_show_options_as_the_program_does(run: Run) -> None:
+    page = pages()["docs/reference/cli.md"]
+
+    assert run("crd", "--help").out.splitlines()[-1] in page.splitlines()
+
+
+def test_make_serves_this_machine_only() -> None:
+    assert "serve --bind 127.0.0.1:8080 $(ARGS)" in MAKEFILE.read_text(encoding="utf-8")

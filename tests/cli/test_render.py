@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -88,11 +89,16 @@ def test_makes_node_claims(run: Run) -> None:
     ]
 
 
-@pytest.mark.parametrize("beside", ["", A_NODE])
-def test_without_a_provisioner_there_is_a_node_or_one_is_imagined(run: Run, beside: str) -> None:
+IMAGINED = "-: warning: no Node is given, so Nodes that fit are imagined\n"
+
+
+@pytest.mark.parametrize(("beside", "said"), [("", IMAGINED), (A_NODE, "")])
+def test_without_a_provisioner_there_is_a_node_or_one_is_imagined(
+    run: Run, beside: str, said: str
+) -> None:
     result = run("render", "-", "--provisioner", "none", stdin=f"{QUICK_START}---\n{beside}")
 
-    assert result.code == 0
+    assert (result.code, result.err) == (0, said)
     assert [kind for kind, _ in kinds(result.out)] == [
         "Service",
         "Deployment",
@@ -131,6 +137,90 @@ def test_says_why_a_given_node_is_not_fit(run: Run) -> None:
         (
             "-: workspace-phi-3-mini: node mine shows 0 of 1 nvidia.com/gpu: "
             "does the GPU device plugin run on it?\n"
+        ),
+    )
+
+
+UNFIT = {
+    "another instance type": A_NODE.replace("NC6s_v3", "NC12s_v3"),
+    "other labels": A_NODE.replace("phi-3", "falcon"),
+    "not Ready": f"{A_NODE}status: {{conditions: [{{type: Ready, status: 'False'}}]}}\n",
+}
+
+
+@pytest.mark.parametrize("node", UNFIT.values(), ids=UNFIT)
+def test_no_node_is_imagined_beside_given_ones_that_do_not_fit(run: Run, node: str) -> None:
+    result = run("render", "-", "--provisioner", "none", stdin=f"{QUICK_START}---\n{node}")
+
+    assert (result.code, result.out) == (1, "")
+    assert re.fullmatch(r"-: workspace-phi-3-mini: .*node.*\n", result.err)
+
+
+def test_one_node_is_not_enough_for_two_workspaces_without_a_provisioner(run: Run) -> None:
+    other = QUICK_START.replace("workspace-phi-3-mini", "another")
+
+    result = run(
+        "render", "-", "--provisioner", "none", stdin=f"{QUICK_START}---\n{other}---\n{A_NODE}"
+    )
+
+    assert result.code == 1
+    assert result.err.count("\n") == 1
+
+
+WARNED = {
+    "an instance type that is in no table": (
+        QUICK_START.replace("Standard_NC6s_v3", "Standard_NOPE"),
+        (
+            r"-: workspace-phi-3-mini: warning: resource\.instanceType: Standard_NOPE is not in "
+            r"the table of azure, so nothing is known of its GPUs.*\n"
+        ),
+    ),
+    "a preferred node that is not there": (
+        QUICK_START.replace("resource:\n", "resource:\n  preferredNodes: [mine, other]\n"),
+        (
+            r"-: workspace-phi-3-mini: warning: resource\.preferredNodes: mine is not used: .*\n"
+            r"-: workspace-phi-3-mini: warning: resource\.preferredNodes: other is not used: .*\n"
+        ),
+    ),
+    "a preferred node that is there": (
+        QUICK_START.replace("resource:\n", "resource:\n  preferredNodes: [mine]\n")
+        + f"---\n{A_NODE}",
+        "",
+    ),
+    "a kind that is misspelt": (
+        f"{QUICK_START}---\n{A_NODE.replace('kind: Node', 'kind: Nod')}",
+        r"-:14: warning: kind: nothing here knows a Nod; did you mean Node\?\n",
+    ),
+    "a kind of somebody else": (
+        f"{QUICK_START}---\n{A_NODE.replace('kind: Node', 'kind: Gateway')}",
+        r"-:14: warning: kind: nothing here knows a Gateway; it changes nothing\n",
+    ),
+    "a kind that is often beside": (
+        f"{QUICK_START}---\n{A_NODE.replace('kind: Node', 'kind: ConfigMap')}",
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "said"), WARNED.values(), ids=WARNED)
+def test_warns_of_what_is_accepted_and_worth_a_word(run: Run, text: str, said: str) -> None:
+    result = run("render", "-", stdin=text)
+
+    assert result.code == 0
+    assert result.out != ""
+    assert re.fullmatch(said, result.err)
+
+
+def test_warns_of_namesakes_in_two_files(run: Run) -> None:
+    Path("copy.yaml").write_text(QUICK_START, encoding="utf-8")
+
+    result = run("render", "phi.yaml", "copy.yaml")
+
+    assert (result.code, result.err) == (
+        0,
+        (
+            "copy.yaml: workspace-phi-3-mini: warning: metadata.name: phi.yaml:1 has this name "
+            "too, so their objects are the same\n"
         ),
     )
 
@@ -175,9 +265,10 @@ REFUSED = {
         (
             "-: workspace-phi-3-mini: inference.preset.name: no preset is called 'phi-3-mini-4k'; "
             "the nearest are phi-3-mini-4k-instruct, phi-3-mini-128k-instruct, "
-            "phi-3-medium-4k-instruct\n"
+            "phi-3-medium-4k-instruct; 'metakaito presets' lists them\n"
             "-: workspace-phi-3-mini: resource.instanceType: no instance type of azure is called "
-            "'Standard_X'; the nearest are Standard_NV6, Standard_NC6, Standard_NV24\n"
+            "'Standard_X'; the nearest are Standard_NV6, Standard_NC6, Standard_NV24; "
+            "'metakaito instance-types' lists them\n"
         ),
     ),
     "a too small instance type": (
@@ -186,6 +277,29 @@ REFUSED = {
             "-: workspace-phi-3-mini: resource.instanceType: phi-3-mini-4k-instruct needs at least "
             "9Gi of GPU memory, 1 x Standard_NV6 has 8Gi: choose a type with more or raise "
             "resource.count\n"
+        ),
+    ),
+    "an instance type of another cloud": (
+        edited(("Standard_NC6s_v3", "p4d.24xlarge")),
+        (
+            "-: workspace-phi-3-mini: resource.instanceType: no instance type of azure is called "
+            "'p4d.24xlarge'; it is one of aws: --cloud aws or METAKAITO_CLOUD=aws\n"
+        ),
+    ),
+    "tuning that is not complete": (
+        QUICK_START.partition("inference")[0] + "tuning:\n  preset: {name: phi-2}\n",
+        (
+            "-: workspace-phi-3-mini: tuning: this version serves models and cannot tune them yet: "
+            "set inference instead\n"
+        ),
+    ),
+    "nothing but a name": (
+        QUICK_START.partition("resource")[0],
+        (
+            "-: workspace-phi-3-mini: resource: is missing: write for example resource: "
+            "{instanceType: Standard_NC24ads_A100_v4, labelSelector: {matchLabels: {apps: "
+            "my-model}}}\n"
+            "-: workspace-phi-3-mini: inference: exactly one of inference and tuning must be set\n"
         ),
     ),
     "neither inference nor tuning": (
@@ -226,10 +340,7 @@ REFUSED = {
     ),
     "no name": (
         edited(("name: workspace-phi-3-mini", "labels: {}")),
-        (
-            "-: line 1: metadata.name: is missing, write it: Name of the Workspace, and of the "
-            "Service that serves it.\n"
-        ),
+        "-: line 1: metadata.name: is missing: write for example name: my-model\n",
     ),
     "a name that no Service can have": (
         edited(("workspace-phi-3-mini", "Phi_3")),

@@ -61,7 +61,10 @@ def test_an_address_that_is_none(run: Run) -> None:
     assert run("serve", "--bind", "here") == (
         2,
         "",
-        "--bind: here cannot be used; allowed: host:port, [host]:port or :port\n",
+        (
+            "--bind: here cannot be used; allowed: host:port, [host]:port or :port, "
+            "the port from 0 to 65535\n"
+        ),
     )
 
 
@@ -133,6 +136,20 @@ def test_the_demo_keeps_serving_until_it_is_told_to_end(
         assert process.wait(timeout=30) == code
     with pytest.raises(OSError, match="refused"):
         status(url, "/healthz")
+
+
+def test_an_interrupted_demo_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with demo() as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert process.stdout.readline().startswith("They answer on ")
+        os.kill(process.pid, signal.SIGINT)
+
+        assert process.wait(timeout=30) == 130
+    assert [file.name for file in tmp_path.iterdir()] == []
 
 
 def test_the_demo_needs_a_folder_that_can_be_made(run: Run, folder: Path) -> None:

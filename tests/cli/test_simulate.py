@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from hooks.cli.servers import Server, started_server
 from presets.scenario_files import load_scenarios
 from tests.cli.conftest import QUICK_START, Golden, Run
 
+SHIPPED = Path(__file__).parents[2] / "presets" / "models"
 SCENARIOS = load_scenarios()
 
 
@@ -15,6 +17,62 @@ def test_tells_the_story_of_the_quick_start(run: Run, golden: Golden) -> None:
 
     assert (result.code, result.err) == (0, "")
     golden("simulate-quick-start.txt", result.out)
+
+
+def test_tells_every_change_if_asked_to(run: Run, golden: Golden) -> None:
+    result = run("simulate", "phi.yaml", "--verbose")
+
+    assert (result.code, result.err) == (0, "")
+    golden("simulate-quick-start-verbose.txt", result.out)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_the_short_story_is_short_and_narrow(run: Run, scenario: str) -> None:
+    story, _, _ = run("simulate", "phi.yaml", "--scenario", scenario).out.partition("\n\n")
+
+    lines = story.splitlines()
+    assert len(lines) <= 32
+    assert max(map(len, lines)) <= 160
+
+
+def test_what_goes_on_and_on_is_told_once(run: Run, golden: Golden) -> None:
+    golden(
+        "simulate-out-of-memory.txt", run("simulate", "phi.yaml", "--scenario", "out-of-memory").out
+    )
+
+
+def test_what_is_lost_edited_and_refused_is_told(run: Run, golden: Golden) -> None:
+    text = "".join(
+        run("simulate", "phi.yaml", "--scenario", scenario).out
+        for scenario in ("node-lost", "workspace-deleted", "bad-edit-while-serving")
+    )
+
+    golden("simulate-trouble.txt", text)
+
+
+def test_why_stands_below_the_table_where_the_terminal_is_narrow(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "120")
+
+    lines = run("simulate", "phi.yaml", "--scenario", "gpu-plugin-missing").out.splitlines()
+
+    assert max(map(len, lines[:6])) <= 120
+    assert lines[-3].startswith("WHY workspace-phi-3-mini: node aks-")
+    assert not any("WORKSPACESUCCEEDED" in line for line in lines)
+
+
+def test_a_warning_does_not_keep_it_from_being_played(run: Run) -> None:
+    text = QUICK_START.replace("Standard_NC6s_v3", "Standard_NEW")
+
+    result = run("simulate", "-", stdin=text)
+
+    assert result.code == 0
+    assert result.err.startswith(
+        "-: workspace-phi-3-mini: warning: resource.instanceType: Standard_NEW is not in the table"
+    )
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
@@ -103,7 +161,8 @@ def test_node_claims_become_nodes_too(run: Run) -> None:
     result = run("simulate", "phi.yaml", "--provisioner", "nodeclaim")
 
     assert result.code == 0
-    assert "created NodeClaim ws" in result.out
+    assert re.search(r"NodeClaim ws\w+ is launched by the provisioner\n", result.out)
+    assert re.search(r"NodeClaim ws\w+ has registered its node\n", result.out)
 
 
 def test_a_refused_workspace_is_not_played(run: Run) -> None:
@@ -188,9 +247,41 @@ def test_a_server_that_goes_by_its_own_clock_is_found_out(run: Run, folder: Path
         1,
         "",
         (
-            f"--hooks {server.url}: answers HTTP 200 and not by the clock of this play; "
-            "start it with 'metakaito serve --virtual-clock'\n"
+            f"--hooks {server.url}: answers HTTP 200, and not as 'metakaito serve --virtual-clock' "
+            "does; start that\n"
         ),
+    )
+
+
+OTHERS = {
+    "provisioner": (
+        ("--provisioner", "nodeclaim"),
+        "has provisioner machine, you play with nodeclaim",
+    ),
+    "cloud": (("--cloud", "aws"), "has cloud azure, you play with aws"),
+    "presets": (("--presets", "mine"), "has other presets or instance types than you"),
+}
+
+
+@pytest.mark.parametrize(("options", "said"), OTHERS.values(), ids=OTHERS)
+def test_a_server_with_other_settings_is_found_out(
+    run: Run, server: Server, options: tuple[str, ...], said: str
+) -> None:
+    models = Path("mine/models")
+    models.mkdir(parents=True)
+    own = (
+        (SHIPPED / "phi-2.yaml").read_text(encoding="utf-8").replace("name: phi-2", "name: own", 1)
+    )
+    (models / "own.yaml").write_text(own, encoding="utf-8")
+    Path("g5.yaml").write_text(QUICK_START.replace("Standard_NC6s_v3", "p4d.24xlarge"), "utf-8")
+    file = "g5.yaml" if "aws" in options else "phi.yaml"
+
+    result = run("simulate", file, "--hooks", server.url, *options)
+
+    assert result == (
+        1,
+        "",
+        f"--hooks {server.url}: {said}; give both the same options and settings\n",
     )
 
 

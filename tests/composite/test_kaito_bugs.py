@@ -100,7 +100,7 @@ def on_its_node(parent: JsonObject, **node: object) -> JsonObject:
 def test_bug_01_an_unknown_preset_is_refused_with_a_sentence(catalog: Catalog) -> None:
     assert refusal(catalog, inference=a_preset("falcon-7")) == (
         "inference.preset.name: no preset is called 'falcon-7'; the nearest are falcon-7b, "
-        "falcon-40b, falcon-7b-instruct"
+        "falcon-40b, falcon-7b-instruct; 'metakaito presets' lists them"
     )
 
 
@@ -299,15 +299,11 @@ def test_bug_12_an_instance_type_of_either_table_is_known(catalog: Catalog) -> N
     assert catalog.instance_types["Standard_ND96amsr_A100_v4"].gpuMemoryGi == 640
 
 
-def test_bug_13_instance_types_are_listed_in_order_and_under_their_field(
-    catalog: Catalog,
-) -> None:
-    found = refusal(catalog, resource=a_resource(instanceType="???"))
-
-    field, _, sentence = found.partition(": ")
-    listed = sentence.partition("; there are ")[2].split(", ")
-    assert field == "resource.instanceType"
-    assert listed == sorted(catalog.instance_types)
+def test_bug_13_an_unknown_instance_type_is_told_under_its_field(catalog: Catalog) -> None:
+    assert refusal(catalog, resource=a_resource(instanceType="???")) == (
+        "resource.instanceType: no instance type of azure is called '???'; "
+        "'metakaito instance-types' lists them"
+    )
 
 
 def test_bug_13_a_preset_does_not_run_on_an_instance_type_without_gpus(catalog: Catalog) -> None:

@@ -173,7 +173,13 @@ def test_the_revision(catalog: Catalog) -> None:
             "annotations": {
                 "workspace.kaito.io/hash": (
                     "f4521baab9fb1f4073345a5fe80a1eadc957888df0757f85456763ff9f9712cd"
-                )
+                ),
+                "kaito.sh/server": (
+                    '{"command": "accelerate launch --gpu_ids=all --machine_rank=0 '
+                    "--num_machines=1 --num_processes=1 inference_api.py "
+                    '--pipeline=text-generation --torch_dtype=auto --trust_remote_code", '
+                    '"image": "mcr.microsoft.com/aks/kaito/kaito-phi-3-mini-4k-instruct:0.0.2"}'
+                ),
             },
         },
         "revision": 1,
@@ -458,6 +464,12 @@ def test_pods_stay_on_nodes_with_all_the_labels_in_the_order_of_their_keys(
 # --- templates ----------------------------------------------------------------------------------
 
 
+def apart(name: str) -> JsonObject:
+    selector = {"matchLabels": {"kaito.sh/workspace": name}}
+    term = {"labelSelector": selector, "topologyKey": "kubernetes.io/hostname"}
+    return {"requiredDuringSchedulingIgnoredDuringExecution": [term]}
+
+
 def templated(catalog: Catalog, template: JsonObject, count: int = 1) -> JsonObject:
     parent = a_workspace(resource=a_resource(count=count), inference={"template": template})
     return the(answered(catalog, parent), "Deployment")
@@ -491,6 +503,11 @@ def test_a_template_is_passed_on_found_by_our_label_and_kept_to_our_nodes(
         "spec": {
             "replicas": 2,
             "selector": {"matchLabels": {"kaito.sh/workspace": "phi"}},
+            # The GPUs of a node are free for the new pod only when the old one has gone.
+            "strategy": {
+                "type": "RollingUpdate",
+                "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1},
+            },
             "template": {
                 "metadata": {
                     "labels": {"team": "a", "kaito.sh/workspace": "phi"},
@@ -500,7 +517,8 @@ def test_a_template_is_passed_on_found_by_our_label_and_kept_to_our_nodes(
                     "serviceAccountName": "server",
                     "tolerations": [{"key": "team", "operator": "Exists"}, *TOLERATIONS],
                     "containers": [{"name": "server", "image": "nginx", "args": ["--fast"]}],
-                    "affinity": on_nodes("phi", in_("apps", "phi-3")),
+                    "affinity": on_nodes("phi", in_("apps", "phi-3"))
+                    | {"podAntiAffinity": apart("phi")},
                 },
             },
         },

@@ -215,7 +215,7 @@ def test_then_nothing_is_answered_so_that_nothing_is_deleted(catalog: Catalog) -
 
     assert str(caught.value) == (
         "what was accepted cannot be planned any more: inference.preset.name: no preset is called "
-        "'phi-3-mini-4k-instruct'; there are phi-2"
+        "'phi-3-mini-4k-instruct'; 'metakaito presets' lists them"
     )
 
 

@@ -115,10 +115,26 @@ def test_a_workspace_that_cannot_be_read_still_sees_its_own(
     ],
     ids=lambda changed: next(iter(changed)),
 )
-def test_the_answer_depends_on_nothing_that_changes_within_a_generation(
+def test_while_nothing_is_edited_the_answer_is_always_the_same(
     catalog: Catalog, changed: JsonObject
 ) -> None:
     assert rules(catalog, a_workspace(**changed)) == rules(catalog)
+
+
+def test_an_edit_asks_for_what_the_plan_before_it_is_made_of_and_for_nothing_less(
+    catalog: Catalog,
+) -> None:
+    planned = {"name": "ws000000001", "index": 1, "labels": {"apps": "before"}}
+    status = {"observedGeneration": 1, "machines": [planned], "workerNodes": ["node-7"]}
+
+    asked = rules(catalog, a_workspace(generation=2, status=status))
+
+    [machines_rule, *others] = rules(catalog)
+    assert all(rule in asked for rule in others)
+    assert set(machines_rule["names"]) < set(asked[0]["names"])
+    assert {"apiVersion": "v1", "resource": "nodes", "names": ["node-7"]} in asked
+    labels = {"matchLabels": {"apps": "before"}}
+    assert {"apiVersion": "v1", "resource": "nodes", "labelSelector": labels} in asked
 
 
 def test_a_count_no_api_server_lets_pass_asks_for_no_more_than_a_hundred(catalog: Catalog) -> None:

@@ -181,7 +181,7 @@ def test_a_template_keeps_what_is_empty_in_it() -> None:
 
 
 def test_the_first_revision_is_number_1_and_named_by_five_digits_of_the_hash() -> None:
-    [revision] = plan_revisions("workspace-phi-3-mini", a_spec(), ())
+    [revision] = plan_revisions("workspace-phi-3-mini", a_spec(), None, ())
 
     assert revision == PlannedRevision(
         name="workspace-phi-3-mini-f4521",
@@ -192,25 +192,25 @@ def test_the_first_revision_is_number_1_and_named_by_five_digits_of_the_hash() -
 
 
 def test_an_unchanged_workspace_keeps_its_revision() -> None:
-    [first] = plan_revisions("phi", a_spec(), ())
+    [first] = plan_revisions("phi", a_spec(), None, ())
 
-    assert plan_revisions("phi", a_spec(), (as_seen(first),)) == (first,)
+    assert plan_revisions("phi", a_spec(), None, (as_seen(first),)) == (first,)
 
 
 def test_a_change_adds_a_revision() -> None:
-    [first] = plan_revisions("phi", a_spec(), ())
+    [first] = plan_revisions("phi", a_spec(), None, ())
 
-    kept, new = plan_revisions("phi", read_spec(edited(2)), (as_seen(first),))
+    kept, new = plan_revisions("phi", read_spec(edited(2)), None, (as_seen(first),))
 
     assert kept == first
     assert new.number == 2
 
 
 def test_what_was_accepted_before_gets_its_revision_back_under_a_new_number() -> None:
-    [first] = plan_revisions("phi", a_spec(), ())
-    second = plan_revisions("phi", read_spec(edited(2)), (as_seen(first),))[-1]
+    [first] = plan_revisions("phi", a_spec(), None, ())
+    second = plan_revisions("phi", read_spec(edited(2)), None, (as_seen(first),))[-1]
 
-    kept, again = plan_revisions("phi", a_spec(), (as_seen(first), as_seen(second)))
+    kept, again = plan_revisions("phi", a_spec(), None, (as_seen(first), as_seen(second)))
 
     assert kept == second
     assert again == first.model_copy(update={"number": 3})
@@ -219,7 +219,7 @@ def test_what_was_accepted_before_gets_its_revision_back_under_a_new_number() ->
 def test_ten_revisions_are_kept_the_oldest_goes() -> None:
     history = seen(*[a_revision(number, edited(number)) for number in range(1, 11)])
 
-    planned = plan_revisions("phi", a_spec(), history)
+    planned = plan_revisions("phi", a_spec(), None, history)
 
     assert [revision.number for revision in planned] == [2, 3, 4, 5, 6, 7, 8, 9, 10, 11]
 
@@ -231,7 +231,7 @@ def test_eleven_revisions_that_kaito_left_become_ten() -> None:
         a_revision(11, {"resource": a_resource()}, digest=newest),
     )
 
-    planned = plan_revisions("phi", a_spec(), history)
+    planned = plan_revisions("phi", a_spec(), None, history)
 
     assert [revision.number for revision in planned] == [2, 3, 4, 5, 6, 7, 8, 9, 10, 11]
 
@@ -248,7 +248,7 @@ def test_a_name_that_is_taken_by_another_hash_gets_a_sixth_digit() -> None:
     digest = spec_hash(a_spec())
     taken = a_revision(1, edited(1), name=f"phi-{digest[:5]}", digest=f"{digest[:5]}{'0' * 59}")
 
-    new = plan_revisions("phi", a_spec(), seen(taken))[-1]
+    new = plan_revisions("phi", a_spec(), None, seen(taken))[-1]
 
     assert new.name == f"phi-{digest[:6]}"
 
@@ -279,6 +279,6 @@ def test_a_workspace_that_kaito_served_keeps_its_revision_and_its_number(catalog
 
 
 def test_the_template_of_a_revision_is_what_was_accepted() -> None:
-    [revision] = plan_revisions("phi", a_spec(inference=a_template(hostNetwork=True)), ())
+    [revision] = plan_revisions("phi", a_spec(inference=a_template(hostNetwork=True)), None, ())
 
     assert revision.data["inference"] == a_template(hostNetwork=True)

@@ -301,7 +301,8 @@ def test_a_note_is_told_where_it_is_accepted(catalog: Catalog) -> None:
         "Accepted",
         (
             "resource.instanceType: Standard_Nsku is not in the table of azure, "
-            "so nothing is known of its GPUs"
+            "so nothing is known of its GPUs and whether the model fits; the nearest are "
+            "Standard_ND6s, Standard_ND24s, Standard_ND12s"
         ),
     )
 

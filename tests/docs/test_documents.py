@@ -64,14 +64,16 @@ CASES = [
 
 
 @pytest.mark.parametrize(("command", "printed"), CASES)
-def test_a_command_prints_what_the_document_says(command: str, printed: str) -> None:
+def test_a_command_prints_what_the_document_says(
+    tmp_path: Path, command: str, printed: str
+) -> None:
     program, *arguments = shlex.split(MADE.get(command, command))
     path = Path(sys.executable).with_name(Path(program).name)
 
     done = subprocess.run(  # noqa: S603  (the commands are our own)
         [path, *arguments],
         cwd=ROOT,
-        env={**environment(), "NO_COLOR": "1", "COLUMNS": "400"},
+        env={**environment(), "NO_COLOR": "1", "COLUMNS": "400", "TMPDIR": str(tmp_path)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -13,7 +13,7 @@ from composite import machines, workspace
 from composite.catalog import Catalog
 from hooks.app import create_app
 from hooks.logs import JsonLines
-from hooks.settings import Settings
+from hooks.settings import Settings, fingerprint
 from tests.hooks.conftest import NOW, Lines
 from tests.hooks.questions import (
     JsonObject,
@@ -371,6 +371,8 @@ def test_a_request_may_name_its_time_where_that_is_allowed(catalog: Catalog) -> 
     assert answer.headers["Metakaito-Now"] == named["Metakaito-Now"]
     assert since(unnamed) == {"2026-01-01T00:00:00Z"}
     assert "Metakaito-Now" not in unnamed.headers
+    assert json.loads(answer.headers["Metakaito-Settings"]) == fingerprint(catalog)
+    assert "Metakaito-Settings" not in unnamed.headers
 
 
 def test_a_named_time_is_ignored_where_it_is_not_allowed(client: FlaskClient) -> None:

@@ -9,6 +9,7 @@ from hooks.settings import (
     InvalidSettings,
     Settings,
     allowed,
+    fingerprint,
     load_settings,
     parse_address,
     variable,
@@ -116,7 +117,10 @@ def test_an_empty_variable_is_an_absent_one(monkeypatch: pytest.MonkeyPatch) -> 
         (
             "METAKAITO_BIND",
             "8080",
-            "METAKAITO_BIND='8080' cannot be used; allowed: host:port, [host]:port or :port",
+            (
+                "METAKAITO_BIND='8080' cannot be used; allowed: host:port, [host]:port or :port, "
+                "the port from 0 to 65535"
+            ),
         ),
         (
             "METAKAITO_WORKERS",
@@ -211,3 +215,16 @@ def test_an_address_has_an_optional_host_and_a_port(text: str, address: tuple[st
 def test_anything_else_is_no_address(text: str) -> None:
     with pytest.raises(ValueError, match="is not an address such as :8080"):
         parse_address(text)
+
+
+def test_a_fingerprint_tells_what_differs() -> None:
+    usual = fingerprint(Settings().catalog())
+    other = Settings(provisioner=Provisioner.NODECLAIM, image_registry="mirror.example")
+
+    assert usual == fingerprint(Settings().catalog())
+    assert {
+        name for name, value in fingerprint(other.catalog()).items() if value != usual[name]
+    } == {
+        "provisioner",
+        "image registry",
+    }

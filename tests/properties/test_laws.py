@@ -130,3 +130,18 @@ def test_children_are_named_after_the_workspace_and_stay_in_its_namespace(
         assert child["metadata"]["name"].startswith(request["parent"]["metadata"]["name"])
         assert child["metadata"]["namespace"] == request["parent"]["metadata"]["namespace"]
         assert "controller-uid" not in child["metadata"].get("labels", {})
+
+
+def test_the_random_worlds_hold_many_that_run(catalog: Catalog) -> None:
+    kinds: list[bool] = []
+
+    @EXAMPLES
+    @given(request=requests())
+    def count(request: Json) -> None:
+        children = answer_or_error(request, catalog).get("children", [])
+        kinds.append(any(child["kind"] in ("Deployment", "StatefulSet") for child in children))
+
+    count()
+
+    # Otherwise the laws above would say little about what they are there for.
+    assert sum(kinds) >= len(kinds) / 10

@@ -160,26 +160,81 @@ def statuses(draw: st.DrawFn) -> Json:
     return {"workerNodes": draw(st.lists(st.sampled_from(["node-0"]))), "machines": machines}
 
 
+# A Workspace that is accepted, whatever is chosen of it, and a world in which its nodes are ready.
+ACCEPTED_TYPE = "Standard_NC96ads_A100_v4"
+accepted_inference: st.SearchStrategy[Json] = st.one_of(
+    st.fixed_dictionaries(
+        {"preset": st.fixed_dictionaries({"name": st.sampled_from(["phi-2", "falcon-7b"])})},
+        optional={
+            "adapters": st.just([{"source": {"name": "one", "image": "r.example/a/one:1"}}]),
+        },
+    ),
+    st.just(
+        {
+            "preset": {
+                "name": "llama-2-13b-chat",
+                "accessMode": "private",
+                "presetOptions": {"image": "r.example/m/m:1"},
+            }
+        }
+    ),
+    st.builds(
+        lambda spec: {"template": {"spec": {"containers": [{"name": "c"}], **spec}}},
+        st.fixed_dictionaries(
+            {},
+            optional={
+                "nodeSelector": st.just({}),
+                "hostNetwork": st.sampled_from([False]),
+                "volumes": st.just([None, {"name": "v", "emptyDir": {}}]),
+                "affinity": st.just({"podAntiAffinity": {"x": []}, "nodeAffinity": None}),
+            },
+        ),
+    ),
+)
+accepted_written = st.fixed_dictionaries(
+    {
+        "resource": st.fixed_dictionaries(
+            {
+                "labelSelector": st.just({"matchLabels": {"zone": "1", "apps": "a"}}),
+                "instanceType": st.just(ACCEPTED_TYPE),
+                "count": st.sampled_from([1, 2]),
+            }
+        ),
+        "inference": accepted_inference,
+    }
+)
+
+
+def ready_nodes(gpus: str) -> dict[str, Json]:
+    """Return two nodes that are all that the accepted Workspaces ask for."""
+    labels = {"apps": "a", "zone": "1", names.LABEL_INSTANCE_TYPE: ACCEPTED_TYPE}
+    status = {"conditions": [{"type": "Ready", "status": "True"}], "allocatable": {names.GPU: gpus}}
+    return {
+        name: {"metadata": {"name": name, "labels": labels}, "status": status}
+        for name in ("node-0", "node-1")
+    }
+
+
 @st.composite
 def requests(draw: st.DrawFn) -> Json:
-    """A sync request of any Workspace in any world in which it was never accepted before."""
+    """A sync request of a Workspace that was never accepted before: half of any, half that run."""
+    runs = draw(st.booleans())
+    related = {names.MACHINES: {}, names.NODES: ready_nodes("4")}
+    if not runs:
+        related = {names.MACHINES: draw(claims()), names.NODES: draw(nodes())}
     return {
         "parent": {
             "apiVersion": names.API_VERSION,
             "kind": names.KIND,
             "metadata": {"name": NAME, "namespace": NAMESPACE, "uid": UID, "generation": 1},
-            "status": draw(statuses()),
-            **draw(written),
+            "status": {} if runs else draw(statuses()),
+            **draw(accepted_written if runs else written),
         },
         "children": {
             kind: {}
             for kind in (names.DEPLOYMENTS, names.STATEFULSETS, names.SERVICES, names.REVISIONS)
         },
-        "related": {
-            names.MACHINES: draw(claims()),
-            names.NODES: draw(nodes()),
-            names.PODS: {},
-        },
+        "related": {**related, names.PODS: {}},
     }
 
 

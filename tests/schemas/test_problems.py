@@ -2,16 +2,18 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 
 from composite.models import JsonObject
 from composite.refusal import Problem
 from schemas import problems
 from schemas.editor import RULES_AS_SCHEMA, workspace_schema
-from schemas.reading import _SAID_BY
+from schemas.reading import _SAID_BY, EXAMPLES
 from tests.schemas.documents import (
     GOOD,
     HEAD,
@@ -69,9 +71,7 @@ MISTAKES: dict[str, tuple[JsonObject, list[str]]] = {
     "the name beside the source": (
         adapter(name="a", source={"image": "registry.example/a:1"}),
         [
-            ("inference.adapters[0].source.name: is missing, write it: Name of the adapter: a DNS "
-            "label that starts with a letter, unique among the adapters and not the Workspace's "
-            "name (it names an init container)."),
+            "inference.adapters[0].source.name: is missing: write for example name: my-adapter",
             ("inference.adapters[0].name: is not a field here; it is a field of "
             "inference.adapters[].source; allowed: source, strength"),
         ],
@@ -128,8 +128,8 @@ MISTAKES: dict[str, tuple[JsonObject, list[str]]] = {
     "a required field without a value": (
         changed(SMALL, "resource.labelSelector", None),
         [
-            ("resource.labelSelector: is missing, write it: Labels of the nodes: existing nodes "
-            "need them, new nodes get them. Immutable."),
+            ("resource.labelSelector: is missing: write for example labelSelector: {matchLabels: "
+            "{apps: my-model}}"),
         ],
     ),
     "a value that is nearly right": (
@@ -200,6 +200,10 @@ MISTAKES: dict[str, tuple[JsonObject, list[str]]] = {
         [
             (f"resource.labelSelector.matchLabels.{'k' * 318}: "
             "must be at most 317 characters long, has 318"),
+            (
+                "resource.labelSelector.matchLabels: a key must be a label's name, "
+                "for example apps or example.com/team"
+            ),
         ],
     ),
     "many adapters": (
@@ -208,13 +212,14 @@ MISTAKES: dict[str, tuple[JsonObject, list[str]]] = {
     ),
     "neither inference nor tuning": (
         without(SMALL, "inference"),
-        ["document: exactly one of inference and tuning must be set"],
+        ["inference: exactly one of inference and tuning must be set"],
     ),
     "nothing but a head": (
         HEAD,
         [
-            "resource: is missing, write it: The nodes that the model runs on.",
-            "document: exactly one of inference and tuning must be set",
+            ("resource: is missing: write for example resource: {instanceType: "
+            "Standard_NC24ads_A100_v4, labelSelector: {matchLabels: {apps: my-model}}}"),
+            "inference: exactly one of inference and tuning must be set",
         ],
     ),
     "several nodes for tuning": (
@@ -231,8 +236,8 @@ MISTAKES: dict[str, tuple[JsonObject, list[str]]] = {
     "several mistakes at once, in the order of the fields": (
         adapter(sorce={}, strength=1) | {"resource": {"count": "2"}},
         [
-            ("resource.labelSelector: is missing, write it: Labels of the nodes: existing nodes "
-            "need them, new nodes get them. Immutable."),
+            ("resource.labelSelector: is missing: write for example labelSelector: {matchLabels: "
+            "{apps: my-model}}"),
             ("resource.count: must be a whole number, is the text '2': "
             "write it in digits, without quotes"),
             "inference.adapters[0].strength: must be text, is the number 1: put it in quotes",
@@ -248,6 +253,32 @@ def test_says(name: str) -> None:
     document, said = MISTAKES[name]
 
     assert [str(problem) for problem in problems(document)] == said
+
+
+def required() -> Iterator[tuple[str, JsonObject]]:
+    for path, node in nodes(workspace_schema()):
+        for name in node.get("required", ()):
+            yield f"{path}.{name}".removeprefix("."), node["properties"][name]
+
+
+@pytest.mark.parametrize(
+    ("path", "schema"), [pytest.param(*each, id=each[0]) for each in required()]
+)
+def test_what_is_missing_comes_with_something_good_to_write(path: str, schema: JsonObject) -> None:
+    if "const" in schema:
+        assert path not in EXAMPLES
+    else:
+        assert list(Draft202012Validator(schema).iter_errors(yaml.safe_load(EXAMPLES[path]))) == []
+
+
+def test_no_example_is_for_a_field_that_may_be_left_out() -> None:
+    assert set(EXAMPLES) <= {path for path, _ in required()}
+
+
+def test_a_constant_that_is_missing_can_be_copied_whole() -> None:
+    (problem,) = problems(without(SMALL, "apiVersion"))
+
+    assert str(problem) == "apiVersion: is missing: write apiVersion: kaito.sh/v1alpha1"
 
 
 @pytest.mark.parametrize("name", GOOD)

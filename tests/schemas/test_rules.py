@@ -115,6 +115,18 @@ EXAMPLES: dict[tuple[str, str], Examples] = {
     ),
     (
         "resource.labelSelector",
+        "a key must be a label's name, for example apps or example.com/team",
+    ): Examples(
+        good=[SELECTOR, {"matchLabels": {"example.com/my-team": "a", "A_b.c": "d"}}],
+        bad=[
+            {"matchLabels": {"my apps": "a"}},
+            {"matchLabels": {"": "a"}},
+            {"matchLabels": {"-a": "a"}},
+            {"matchLabels": {"a/b/c": "a"}},
+        ],
+    ),
+    (
+        "resource.labelSelector",
         'an expression must have the operator "In" and exactly one value',
     ): Examples(
         good=[SELECTOR, {"matchExpressions": [A]}, {"matchExpressions": []}],

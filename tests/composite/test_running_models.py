@@ -1,0 +1,253 @@
+"""What must not disturb a model that serves, nor take a node from it: one sentence each."""
+
+import pytest
+
+from composite.catalog import Catalog
+from composite.models import JsonObject
+from composite.refusal import Unplannable
+from tests.composite.makers import (
+    NOW,
+    a_machine,
+    a_namespace_request,
+    a_node,
+    a_pod,
+    a_preset,
+    a_request,
+    a_resource,
+    a_workspace,
+    afterwards,
+    condition,
+    kinds_of,
+    machines_synced,
+    on_existing_nodes,
+    seconds,
+    serving,
+    stamp,
+    synced,
+    the,
+)
+
+TYPE = "Standard_NC12s_v3"  # two GPUs
+
+
+def with_image(catalog: Catalog, tag: str) -> Catalog:
+    """Return a catalog of a later version, in which phi-3 has another image."""
+    preset = catalog.presets["phi-3-mini-4k-instruct"]
+    later = preset.model_copy(update={"image": f"kaito-{preset.name}:{tag}"})
+    return catalog.model_copy(update={"presets": catalog.presets | {preset.name: later}})
+
+
+def image_of(answer: JsonObject) -> str:
+    [container] = the(answer, "Deployment")["spec"]["template"]["spec"]["containers"]
+    return str(container["image"])
+
+
+# --- a new catalog ------------------------------------------------------------------------------
+
+
+def test_another_image_in_the_catalog_restarts_nothing(catalog: Catalog) -> None:
+    request = serving(catalog)
+
+    before, after = synced(request, catalog), synced(request, with_image(catalog, "9.9.9"))
+
+    assert after == before
+
+
+def test_an_edit_of_the_adapters_takes_the_image_of_the_catalog(catalog: Catalog) -> None:
+    request = serving(catalog)
+    adapters = [{"source": {"name": "poems", "image": "registry.example/poems:1"}}]
+    edit = {"inference": a_preset() | {"adapters": adapters}}
+    later = with_image(catalog, "9.9.9")
+
+    answer = synced(afterwards(request, synced(request, catalog), parent=edit, ready=None), later)
+
+    assert image_of(answer).endswith(":9.9.9")
+
+
+def test_other_nodes_to_prefer_keep_the_image(catalog: Catalog) -> None:
+    request = serving(catalog)
+    edit = {"resource": a_resource(preferredNodes=["node-9"])}
+    later = with_image(catalog, "9.9.9")
+
+    answer = synced(afterwards(request, synced(request, catalog), parent=edit, ready=None), later)
+
+    assert image_of(answer).endswith(":0.0.2")
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"image": 3}', "{"])
+def test_a_note_that_cannot_be_read_is_written_anew(catalog: Catalog, text: str) -> None:
+    request = serving(catalog)
+    [revision] = request["children"]["ControllerRevision.apps/v1"].values()
+    revision["metadata"]["annotations"]["kaito.sh/server"] = text
+
+    answer = synced(request, catalog)
+
+    assert image_of(answer).endswith(":0.0.2")
+
+
+# --- preferred nodes ----------------------------------------------------------------------------
+
+
+def test_preferring_no_node_any_more_changes_no_pod(catalog: Catalog) -> None:
+    preferring = a_resource(instanceType=TYPE, preferredNodes=["small"])
+    world = [a_node("small", instance_type="other", gpus=1)]
+    first = a_request(a_workspace(resource=preferring), related=world)
+    request = afterwards(first, synced(first, catalog), ready=None)
+    before = the(synced(request, catalog), "Deployment")
+    edit = {"resource": a_resource(instanceType=TYPE)}
+
+    after = synced(afterwards(request, synced(request, catalog), parent=edit, ready=None), catalog)
+
+    assert the(after, "Deployment")["spec"] == before["spec"]
+    assert condition(after, "InferenceReady")[0] == "True"
+
+
+# --- a free node that another Workspace has taken ------------------------------------------------
+
+
+def a_homeless_pod(since: float) -> JsonObject:
+    scheduled = {
+        "type": "PodScheduled",
+        "status": "False",
+        "reason": "Unschedulable",
+        "message": "0/1 nodes are available: 1 Insufficient nvidia.com/gpu.",
+        "lastTransitionTime": stamp(NOW - seconds(since)),
+    }
+    return a_pod(conditions=[scheduled])
+
+
+@pytest.mark.parametrize(("since", "bought", "again"), [(30, 0, 30.0), (90, 1, None)])
+def test_a_free_node_without_room_is_given_up_after_a_minute_and_another_is_bought(
+    catalog: Catalog, since: float, bought: int, again: float | None
+) -> None:
+    first = a_request(related=[a_node("free")])
+    world = [a_node("free"), a_homeless_pod(since)]
+
+    answer = synced(afterwards(first, synced(first, catalog), related=world), catalog)
+
+    assert len(answer["status"]["machines"]) == bought
+    assert answer.get("resyncAfterSeconds") == again
+    assert "Deployment" in kinds_of(answer)
+
+
+def test_a_free_node_with_a_pod_of_ours_stays_ours(catalog: Catalog) -> None:
+    first = a_request(a_workspace(resource=a_resource(count=2)), related=[a_node("a"), a_node("b")])
+    placed = a_pod("phi-1")
+    placed["spec"] = {"nodeName": "a"}
+    world = [a_node("a"), a_node("b"), placed, a_homeless_pod(90)]
+
+    answer = synced(afterwards(first, synced(first, catalog), related=world), catalog)
+
+    assert answer["status"]["workerNodes"] == ["a"]
+    assert len(answer["status"]["machines"]) == 1
+
+
+# --- another provisioner ------------------------------------------------------------------------
+
+
+def test_without_a_provisioner_no_planned_machine_is_dropped(catalog: Catalog) -> None:
+    request = serving(catalog)
+    before = synced(request, catalog)["status"]["machines"]
+
+    answer = synced(request, on_existing_nodes(catalog))
+
+    assert answer["status"]["machines"] == before
+
+
+def test_without_a_provisioner_the_machines_hook_answers_nothing(catalog: Catalog) -> None:
+    with pytest.raises(Unplannable, match=r"^this installation makes no nodes: "):
+        machines_synced(a_namespace_request(), on_existing_nodes(catalog))
+
+
+# --- a Machine that was there and is gone ---------------------------------------------------------
+
+
+def test_what_was_there_and_is_gone_is_not_made_again_under_its_name(catalog: Catalog) -> None:
+    status = serving(catalog)["parent"]["status"]
+    workspace = a_workspace(status=status)
+
+    assert machines_synced(a_namespace_request([workspace]), catalog) == {"attachments": []}
+
+
+def test_what_was_there_and_is_there_stays(catalog: Catalog) -> None:
+    status = serving(catalog)["parent"]["status"]
+    [planned] = status["machines"]
+    labels = {"kaito.sh/workspace": "phi", "kaito.sh/workspacenamespace": "default"}
+    machine = a_machine(planned["name"], labels=labels)
+
+    answer = machines_synced(a_namespace_request([a_workspace(status=status)], [machine]), catalog)
+
+    assert [each["metadata"]["name"] for each in answer["attachments"]] == [planned["name"]]
+
+
+# --- somebody else's Deployment ------------------------------------------------------------------
+
+
+def test_a_workload_that_does_not_come_may_have_a_namesake(catalog: Catalog) -> None:
+    request = serving(catalog)
+    serves = request["parent"] | {"status": synced(request, catalog)["status"]}
+    children = request["children"] | {"Deployment.apps/v1": {}}
+    missing = request | {"parent": serves, "children": children}
+
+    once = synced(missing, catalog)
+    again = missing | {"parent": missing["parent"] | {"status": once["status"]}}
+    twice = synced(again, catalog)
+
+    assert condition(once, "InferenceReady")[2] == "the model server is about to be made"
+    assert condition(twice, "InferenceReady")[2] == (
+        "Deployment phi was asked for and is not there: "
+        "is there one of this name that belongs to somebody else?"
+    )
+
+
+# --- templates whose lists would be merged --------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("container", "sentence"),
+    [
+        (
+            {"ports": [{"containerPort": 53}, {"containerPort": 53, "protocol": "UDP"}]},
+            (
+                "containers[0].ports: 2 items have the containerPort 53, "
+                "by which they are told apart: keep one"
+            ),
+        ),
+        (
+            {"env": [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]},
+            "containers[0].env: 2 items have the name 'A', by which they are told apart: keep one",
+        ),
+    ],
+)
+def test_items_that_cannot_be_told_apart_are_refused(
+    catalog: Catalog, container: JsonObject, sentence: str
+) -> None:
+    template = {"spec": {"containers": [{"name": "c", "image": "nginx"} | container]}}
+
+    answer = synced(a_request(a_workspace(inference={"template": template})), catalog)
+
+    assert condition(answer, "Accepted")[2] == f"inference.template.spec.{sentence}"
+
+
+@pytest.mark.parametrize("amount", [True, [1], {}])
+def test_an_amount_of_another_kind_is_refused(catalog: Catalog, amount: object) -> None:
+    limits = {"resources": {"limits": {"cpu": amount}}}
+    template = {"spec": {"containers": [{"name": "c", "image": "nginx"} | limits]}}
+
+    answer = synced(a_request(a_workspace(inference={"template": template})), catalog)
+
+    assert condition(answer, "Accepted")[2].startswith(
+        "inference.template.spec.containers[0].resources.limits.cpu: must be an amount such as"
+    )
+
+
+@pytest.mark.parametrize("labels", [{"apps": "phi 3!"}, {"a b": "x"}])
+def test_a_label_that_is_none_is_refused_and_asked_for_nowhere(
+    catalog: Catalog, labels: dict[str, str]
+) -> None:
+    resource = a_resource(labelSelector={"matchLabels": labels})
+
+    answer = synced(a_request(a_workspace(resource=resource)), catalog)
+
+    assert condition(answer, "Accepted")[0] == "False"
+    assert condition(answer, "Accepted")[2].startswith("resource.labelSelector.matchLabels")
