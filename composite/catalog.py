@@ -1,11 +1,13 @@
 """What a preset says about a model and an instance type about its GPUs, as values."""
 
+import json
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from composite.models import Value
+from composite.models import JsonObject, Value
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=63)]
 Quantity = Annotated[str, StringConstraints(pattern=r"^[0-9]+([KMGT]i?)?$")]
@@ -55,6 +57,7 @@ class Tuning(Value):
     qloraPerGpuMemoryGi: int | None = Field(default=None, description="GiB on each GPU for QLoRA.")
     launcher: str = Field(min_length=1)
     launcherFlags: Flags
+    env: dict[str, str] = Field(default_factory=dict, description="Variables of the trainer.")
     readinessTimeoutSeconds: int = Field(gt=0)
 
 
@@ -78,6 +81,20 @@ class Preset(Value):
         default=None, ge=1, description="Processes over all nodes; set: the model is distributed."
     )
     tuning: Tuning | None = Field(default=None, description="Absent: cannot be fine-tuned.")
+
+
+# What a training parameter may hold. ``any``: its library takes several kinds.
+ParameterKind = Literal["text", "integer", "number", "boolean", "list", "object", "any"]
+
+
+class ToolImages(Value):
+    """Images of the steps around a training; all of them run without root."""
+
+    source: str = Field(min_length=1, description="Where they are published.")
+    dated: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$", description="When they were chosen.")
+    downloader: str = Field(min_length=1, description="curl, sha256sum and a shell.")
+    pusher: str = Field(min_length=1, description="crane, tar and a shell in /busybox.")
+    adapterBase: str = Field(min_length=1, description="What a pushed adapter is a layer on.")
 
 
 class InstanceType(Value):
@@ -131,9 +148,26 @@ class Provisioning(Value):
     image_registry: str = "mcr.microsoft.com/aks/kaito"
 
 
+def read_json(text: str) -> object:
+    """Read a document as JSON, which is YAML too: all that the core can read by itself."""
+    return json.loads(text)
+
+
 class Catalog(Value):
-    """Everything in ``presets/``, looked up by name, and what it is used for here."""
+    """
+    Everything in ``presets/``, looked up by name, and what it is used for here.
+
+    ``tuning_configs`` has the default training configuration of each method, ``parameters`` what
+    each of its sections may hold. ``read_document`` reads YAML, for which the core has no library;
+    it raises ``ValueError`` with the reason where a text is none.
+    """
 
     presets: dict[str, Preset] = Field(repr=False)
     instance_types: dict[str, InstanceType] = Field(repr=False)
     provisioning: Provisioning = Provisioning()
+    tuning_configs: dict[str, JsonObject] = Field(default_factory=dict, repr=False)
+    parameters: dict[str, dict[str, ParameterKind]] = Field(default_factory=dict, repr=False)
+    tools: ToolImages = ToolImages(
+        source="none", dated="2026-01-01", downloader="none", pusher="none", adapterBase="none"
+    )
+    read_document: Callable[[str], object] = Field(default=read_json, repr=False)

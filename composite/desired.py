@@ -81,11 +81,73 @@ class EmptyDirVolumeSource(Desired):
     medium: Literal["Memory"] | None = None
 
 
-class Volume(Desired):
-    """A volume of a pod."""
+class ConfigMapVolumeSource(Desired):
+    """The keys of a ConfigMap as files."""
 
     name: str
-    emptyDir: EmptyDirVolumeSource
+
+
+class KeyToPath(Desired):
+    """One key as a file."""
+
+    key: str
+    path: str
+
+
+class SecretProjection(Desired):
+    """Keys of a Secret as files."""
+
+    name: str
+    items: list[KeyToPath]
+
+
+class VolumeProjection(Desired):
+    """One of the things that a volume shows."""
+
+    secret: SecretProjection
+
+
+class ProjectedVolumeSource(Desired):
+    """Several things as files of one volume."""
+
+    sources: list[VolumeProjection]
+
+
+class Volume(Desired):
+    """A volume of a pod, from one of these sources."""
+
+    name: str
+    emptyDir: EmptyDirVolumeSource | None = None
+    configMap: ConfigMapVolumeSource | None = None
+    projected: ProjectedVolumeSource | None = None
+
+
+class Capabilities(Desired):
+    """What a container may do beyond an ordinary process."""
+
+    drop: list[Literal["ALL"]]
+
+
+class SecurityContext(Desired):
+    """What a container may do; these are the words of the Pod Security standard "restricted"."""
+
+    allowPrivilegeEscalation: Literal[False] = False
+    capabilities: Capabilities = Capabilities(drop=["ALL"])
+    runAsNonRoot: Literal[True] | None = None
+    runAsUser: int | None = None
+
+
+class SeccompProfile(Desired):
+    """Which calls to the kernel are open."""
+
+    type: Literal["RuntimeDefault"] = "RuntimeDefault"
+
+
+class PodSecurityContext(Desired):
+    """What all containers of a pod may do, and whose its volumes are."""
+
+    fsGroup: int
+    seccompProfile: SeccompProfile = SeccompProfile()
 
 
 class Container(Desired):
@@ -101,6 +163,8 @@ class Container(Desired):
     volumeMounts: list[VolumeMount] | None = None
     livenessProbe: Probe | None = None
     readinessProbe: Probe | None = None
+    securityContext: SecurityContext | None = None
+    terminationMessagePolicy: Literal["FallbackToLogsOnError"] | None = None
 
 
 class Toleration(Desired):
@@ -172,7 +236,9 @@ class PodSpec(Desired):
     imagePullSecrets: list[LocalObjectReference] | None = None
     affinity: Affinity
     tolerations: list[Toleration]
-    volumes: list[Volume] | None = None
+    volumes: list[Volume | JsonObject] | None = None
+    restartPolicy: Literal["Never"] | None = None
+    securityContext: PodSecurityContext | None = None
 
 
 class PodTemplateSpec(Desired):
@@ -230,6 +296,50 @@ class StatefulSet(Object):
     apiVersion: Literal["apps/v1"] = "apps/v1"
     kind: Literal["StatefulSet"] = "StatefulSet"
     spec: StatefulSetSpec
+
+
+class OnPodCondition(Desired):
+    """A condition of a pod."""
+
+    type: str
+    status: Literal["True"] = "True"
+
+
+class PodFailurePolicyRule(Desired):
+    """What a failed pod means for its Job."""
+
+    action: Literal["Ignore"]
+    onPodConditions: list[OnPodCondition]
+
+
+class PodFailurePolicy(Desired):
+    """Rules of which the first that fits counts."""
+
+    rules: list[PodFailurePolicyRule]
+
+
+class JobSpec(Desired):
+    """Something that runs to its end."""
+
+    backoffLimit: int
+    podFailurePolicy: PodFailurePolicy
+    template: PodTemplateSpec
+
+
+class Job(Object):
+    """batch/v1 Job."""
+
+    apiVersion: Literal["batch/v1"] = "batch/v1"
+    kind: Literal["Job"] = "Job"
+    spec: JobSpec
+
+
+class ConfigMap(Object):
+    """v1 ConfigMap."""
+
+    apiVersion: Literal["v1"] = "v1"
+    kind: Literal["ConfigMap"] = "ConfigMap"
+    data: dict[str, str]
 
 
 class ServicePort(Desired):

@@ -10,6 +10,7 @@ from pydantic import Field, SerializeAsAny
 
 from composite import desired
 from composite.models import Desired, JsonObject, Observed
+from composite.refusal import Unplannable
 
 ParentT = TypeVar("ParentT", bound=Observed)
 StatusT = TypeVar("StatusT", bound=Desired)
@@ -85,3 +86,16 @@ class DecoratorResponse(Desired):
 
     attachments: list[SerializeAsAny[desired.Object]]
     resyncAfterSeconds: float | None = Field(default=None, gt=0)
+
+
+def sent_objects(sent: ObjectMap, kind: str) -> dict[str, JsonObject]:
+    """
+    Return the objects of a kind by their keys.
+
+    Raises:
+        Unplannable: The kind was not sent at all, so that its absence says nothing.
+
+    """
+    if kind not in sent:
+        raise Unplannable(f"the request holds no {kind}: are both hooks of version v2?")
+    return sent[kind]

@@ -13,6 +13,8 @@ LABEL_MACHINE_TYPE = f"{GROUP}/machine-type"
 ANNOTATION_ENABLE_LB = f"{GROUP}/enablelb"
 ANNOTATION_HASH = "workspace.kaito.io/hash"
 ANNOTATION_REVISION = "workspace.kaito.io/revision"
+ANNOTATION_TRAINING_HASH = f"{GROUP}/training-hash"
+ANNOTATION_RELEASE_NODES = f"{GROUP}/release-nodes"
 ANNOTATION_SERVER = f"{GROUP}/server"
 LABEL_REVISION_OF = "workspace.kaito.io/name"
 
@@ -50,10 +52,29 @@ TORCH_PORT = 29500
 ADAPTER_PATH = "/mnt/adapter"
 SHARED_MEMORY_PATH = "/dev/shm"  # noqa: S108  (a mount path inside the container)
 
+# Where the steps of a training find what they need, and the script that trains.
+# https://github.com/kaito-project/kaito/blob/v0.3.2/pkg/utils/common-preset-utils.go
+MOUNT_ROOT = "/mnt"
+CONFIG_PATH = "/mnt/config"
+DATA_PATH = "/mnt/data"
+IMAGE_DATA_PATH = "/data"  # in an image that holds data or an adapter
+RESULTS_PATH = "/mnt/output"
+PUSH_CREDENTIALS_PATH = "/tmp/.docker/config"  # noqa: S108  (a mount path inside the container)
+TRAINING_CONFIG = "training_config"
+TRAINING_CONFIG_FILE = "training_config.yaml"
+TRAINING_SCRIPT = "fine_tuning.py"
+TRAINING_DONE_FILE = "fine_tuning_completed.txt"
+DOWNLOADER = "data-downloader"
+EXTRACTOR = "data-extractor"
+PUSHER = "pusher"
+SCRATCH_PATH = "/scratch"
+
 # "Kind.version" or "Kind.group/version": how Metacontroller names a kind in a request.
 DEPLOYMENTS = "Deployment.apps/v1"
 STATEFULSETS = "StatefulSet.apps/v1"
 SERVICES = "Service.v1"
+JOBS = "Job.batch/v1"
+CONFIGMAPS = "ConfigMap.v1"
 REVISIONS = "ControllerRevision.apps/v1"
 NODES = "Node.v1"
 PODS = "Pod.v1"

@@ -127,9 +127,14 @@ class ContainerStateTerminated(Observed):
     exitCode: int = 0
 
 
+class ContainerStateRunning(Observed):
+    """That a container runs."""
+
+
 class ContainerState(Observed):
     """What a container does."""
 
+    running: ContainerStateRunning | None = None
     waiting: ContainerStateWaiting | None = None
     terminated: ContainerStateTerminated | None = None
 
@@ -172,3 +177,24 @@ class ControllerRevision(Object):
 
     revision: int = 0
     data: JsonObject = Field(default_factory=dict)
+
+
+class JobStatus(Conditions):
+    """How far a Job is; the API server omits zeros."""
+
+    active: int = 0
+    ready: int = 0
+    succeeded: int = 0
+    failed: int = 0
+
+
+class Job(Object):
+    """batch/v1 Job."""
+
+    status: JobStatus = JobStatus()
+
+
+class ConfigMap(Object):
+    """v1 ConfigMap."""
+
+    data: dict[str, str] = Field(default_factory=dict)

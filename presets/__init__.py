@@ -1,22 +1,40 @@
 """
-The facts: which models we serve, and on which instance types.
+The facts: which models we serve, on which instance types, and how we tune them.
 
-``models/`` has one file per preset, ``instance_types/`` one table per cloud. An overlay is a
-directory of the same layout that adds to them or replaces some.
+``models/`` has one file per preset, ``instance_types/`` one table per cloud, ``tuning/`` the
+training configuration of each method and what the trainer can be told, ``images.yaml`` the images
+of the steps around a training. An overlay is a directory of the same layout that adds to them or
+replaces some.
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from composite.catalog import AccessMode, Catalog, Cloud, InstanceType, Preset, Provisioning
+from composite.catalog import (
+    AccessMode,
+    Catalog,
+    Cloud,
+    InstanceType,
+    Preset,
+    Provisioning,
+    ToolImages,
+)
+from presets.documents import read_document
 from presets.loading import InvalidPresets, each, parse, read_yaml
+from presets.training import Parameters, TrainingConfig, read_parameters, read_training_config
 
 __all__ = ["InvalidPresets", "load_catalog"]
 
 BUILT_IN = Path(__file__).parent
 MODELS = "models"
 INSTANCE_TYPES = "instance_types"
+TUNING = "tuning"
+METHODS = ("lora", "qlora")
+IMAGES = "images.yaml"
+
+Fact = Preset | InstanceType | TrainingConfig | ToolImages
 
 
 def load_catalog(
@@ -25,28 +43,35 @@ def load_catalog(
     provisioning: Provisioning | None = None,
 ) -> Catalog:
     """
-    Read and check every preset, and the cloud's table of instance types.
+    Read and check every preset, the cloud's table of instance types, and what tuning needs.
 
     Args:
         cloud: Whose table to read; the others are left alone.
-        overlay: Directory of own presets and instance types. A file replaces the preset of the
-            same name whole, a row the instance type of the same name. Hidden files are skipped:
-            Kubernetes puts some into every ConfigMap volume.
+        overlay: Directory of own facts. A file replaces the preset or the training configuration
+            of the same name whole, a row the instance type of the same name, a line of images.yaml
+            one image. Hidden files are skipped: Kubernetes puts some into every ConfigMap volume.
         provisioning: How nodes and images are had; by default as usual, on this cloud.
 
     Raises:
         InvalidPresets: All the mistakes in all the files.
 
     """
-    files = [(BUILT_IN, file) for part in (MODELS, INSTANCE_TYPES) for file in _ls(BUILT_IN / part)]
+    parameters = read_parameters(BUILT_IN / TUNING / "parameters.yaml")
+    files = [(BUILT_IN, file) for file in _own_files()]
     if overlay is not None:
         files += [(overlay, file) for file in _overlay_files(overlay)]
-    facts = [fact for found in each(partial(_read, cloud), files) for fact in found]
+    facts = [fact for found in each(partial(_read, cloud, parameters), files) for fact in found]
     presets = {fact.name: fact for fact in facts if isinstance(fact, Preset)}
+    configs = {fact.method: fact.sections for fact in facts if isinstance(fact, TrainingConfig)}
+    *_, tools = (fact for fact in facts if isinstance(fact, ToolImages))
     return Catalog(
         presets=dict(sorted(presets.items())),
         instance_types={fact.name: fact for fact in facts if isinstance(fact, InstanceType)},
         provisioning=provisioning or Provisioning(cloud=cloud),
+        tuning_configs=configs,
+        parameters=parameters,
+        tools=tools,
+        read_document=read_document,
     )
 
 
@@ -54,11 +79,17 @@ def _ls(directory: Path) -> list[Path]:
     return sorted(entry for entry in directory.iterdir() if not entry.name.startswith("."))
 
 
+def _own_files() -> list[Path]:
+    tables = [file for part in (MODELS, INSTANCE_TYPES) for file in _ls(BUILT_IN / part)]
+    configs = [BUILT_IN / TUNING / f"{method}.yaml" for method in METHODS]
+    return [*tables, *configs, BUILT_IN / IMAGES]
+
+
 def _overlay_files(overlay: Path) -> list[Path]:
     """Return what is in the known directories of an overlay, and whatever else is beside them."""
     if not overlay.is_dir():
         raise InvalidPresets(f"{overlay}: is not a directory")
-    known = [overlay / MODELS, overlay / INSTANCE_TYPES]
+    known = [overlay / part for part in (MODELS, INSTANCE_TYPES, TUNING)]
     return [
         file
         for entry in _ls(overlay)
@@ -66,17 +97,30 @@ def _overlay_files(overlay: Path) -> list[Path]:
     ]
 
 
-def _read(cloud: Cloud, located: tuple[Path, Path]) -> list[Preset] | list[InstanceType]:
+def _read(cloud: Cloud, parameters: Parameters, located: tuple[Path, Path]) -> Sequence[Fact]:
     """Return what a file in a folder of the layout says about this cloud."""
     folder, file = located
     tables = {f"{known.value}.yaml": known for known in Cloud}
+    configs = [f"{method}.yaml" for method in METHODS]
     match file.relative_to(folder).parts:
         case (directory, name) if directory == MODELS and name.endswith(".yaml"):
             return [_read_preset(file)]
         case (directory, name) if directory == INSTANCE_TYPES and name in tables:
             return _read_table(file) if tables[name] == cloud else []
+        case (directory, name) if directory == TUNING and name in configs:
+            return [read_training_config(file, parameters)]
+        case (name,) if name == IMAGES:
+            return [_read_images(file)]
     layout = [f"{MODELS}/NAME.yaml", *(f"{INSTANCE_TYPES}/{name}" for name in tables)]
+    layout += [*(f"{TUNING}/{name}" for name in configs), IMAGES]
     raise InvalidPresets(f"{file}: does not belong here; there can be {', '.join(layout)}")
+
+
+def _read_images(file: Path) -> ToolImages:
+    """Return the images of a file, and ours for those that it does not name."""
+    raw = read_yaml(file)
+    images = read_yaml(BUILT_IN / IMAGES) | raw if isinstance(raw, dict) else raw
+    return parse(ToolImages, images, file)
 
 
 def _read_preset(file: Path) -> Preset:

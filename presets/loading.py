@@ -75,11 +75,11 @@ def read_yaml(path: Path) -> Any:  # noqa: ANN401  (the caller's model says what
         repeated = sorted(_repeated_keys(root), key=lambda key: key.start_mark.index)
         if repeated:
             raise InvalidPresets(
-                *(f"{path}: {_place(key)}: {key.value!r} is written twice" for key in repeated)
+                *(f"{path}: {place(key)}: {key.value!r} is written twice" for key in repeated)
             )
         return None if root is None else loader.construct_document(root)
     except yaml.MarkedYAMLError as error:
-        raise InvalidPresets(f"{path}: {_place(error)}: {error.problem}") from error
+        raise InvalidPresets(f"{path}: {place(error)}: {error.problem}") from error
     except (yaml.YAMLError, ValueError) as error:
         raise InvalidPresets(f"{path}: is not YAML: {error}") from error
 
@@ -141,7 +141,8 @@ def _repeated_keys(root: yaml.Node | None) -> Iterator[yaml.ScalarNode]:
                 names.add(key.value)
 
 
-def _place(found: yaml.Node | yaml.MarkedYAMLError) -> str:
+def place(found: yaml.Node | yaml.MarkedYAMLError) -> str:
+    """Return where a node begins or an error was found, as a person counts."""
     mark = found.start_mark if isinstance(found, yaml.Node) else found.problem_mark
     return f"line {mark.line + 1}, column {mark.column + 1}" if mark else "somewhere"
 

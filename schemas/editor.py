@@ -32,6 +32,9 @@ RULES_AS_SCHEMA: dict[str, Schema] = {
     f"self.metadata.name.matches('{NAME_PATTERN}')": {
         "properties": {"metadata": {"properties": {"name": {"pattern": NAME_PATTERN}}}}
     },
+    "has(self.image) != has(self.workspace)": {
+        "oneOf": [{"required": ["image"]}, {"required": ["workspace"]}]
+    },
     f"!has(self.matchLabels) || self.matchLabels.all(k, k.matches('{LABEL_KEY_PATTERN}'))": {
         "properties": {"matchLabels": {"propertyNames": {"pattern": LABEL_KEY_PATTERN}}}
     },

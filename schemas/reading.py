@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from composite.crd import Schema
 from composite.models import JsonObject, Value
 from composite.refusal import Problem
+from composite.workspace.api import PLACEHOLDER, REPLACE_IT
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
@@ -48,7 +49,6 @@ EXAMPLES = {
     "inference.preset.name": "phi-3-mini-4k-instruct",
     "inference.adapters[].source": "{name: my-adapter, image: registry.example/my-adapter:1.0}",
     "inference.adapters[].source.name": "my-adapter",
-    "inference.adapters[].source.image": "registry.example/my-adapter:1.0",
     "tuning.preset": "{name: phi-3-mini-4k-instruct}",
     "tuning.preset.name": "phi-3-mini-4k-instruct",
     "tuning.method": "qlora",
@@ -294,7 +294,9 @@ def _either(words: list[str]) -> str:
 
 
 def _without_pattern(at: At, value: object, schema: Schema) -> list[Finding]:
-    return [Finding(at=at, message=f"{schema['patternErrorMessage']}; is {_said(value)}")]
+    unfilled = isinstance(value, str) and PLACEHOLDER.search(value)
+    said = REPLACE_IT if unfilled else schema["patternErrorMessage"]
+    return [Finding(at=at, message=f"{said}; is {_said(value)}")]
 
 
 def _too_small(at: At, value: object, schema: Schema) -> list[Finding]:

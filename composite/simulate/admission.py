@@ -13,6 +13,12 @@ from composite.models import JsonObject
 from composite.quantity import canonical_quantity
 from composite.simulate import objects
 from composite.simulate.errors import InvalidError
+from composite.simulate.job_admission import (
+    container_mistakes,
+    job_change,
+    job_mistakes,
+    with_job_defaults,
+)
 from composite.simulate.selectors import matches_labels
 
 # Fields that Go leaves out when they hold their zero value, and that people like to write.
@@ -61,6 +67,8 @@ def admitted(obj: JsonObject) -> JsonObject:
         return with_workspace_defaults(obj)
     if kind == objects.NAMESPACES:
         return with_namespace_defaults(obj)
+    if kind == names.JOBS:
+        return with_job_defaults({**obj, "spec": canonical(obj.get("spec") or {})})
     if kind in NORMALISED:
         return {**obj, "spec": canonical(obj.get("spec") or {})}
     return obj
@@ -138,24 +146,23 @@ def require_valid(obj: JsonObject) -> None:
         InvalidError: In the words of the API server.
 
     """
-    if objects.kind_key(obj) not in WORKLOADS:
+    kind = objects.kind_key(obj)
+    if kind != names.JOBS and kind not in WORKLOADS:
         return
     spec, where = obj["spec"], "spec.template"
     template = spec.get("template") or {}
     labels = (template.get("metadata") or {}).get("labels") or {}
-    containers = (template.get("spec") or {}).get("containers") or []
     if not spec.get("selector"):
         raise InvalidError(_invalid(obj, "spec.selector: Required value"))
     if not matches_labels(spec["selector"], labels):
         cause = "Invalid value: `selector` does not match template `labels`"
         raise InvalidError(_invalid(obj, f"{where}.metadata.labels: {cause}"))
-    if not containers:
+    pod = template.get("spec") or {}
+    if not pod.get("containers"):
         raise InvalidError(_invalid(obj, f"{where}.spec.containers: Required value"))
-    for number, container in enumerate(containers):
-        for field in ("name", "image"):
-            if not container.get(field):
-                place = f"{where}.spec.containers[{number}].{field}"
-                raise InvalidError(_invalid(obj, f"{place}: Required value"))
+    mistakes = [*container_mistakes(pod), *(job_mistakes(obj) if kind == names.JOBS else ())]
+    if mistakes:
+        raise InvalidError(_invalid(obj, mistakes[0]))
 
 
 def require_allowed_change(old: JsonObject, new: JsonObject) -> None:
@@ -177,6 +184,8 @@ def require_allowed_change(old: JsonObject, new: JsonObject) -> None:
             f"spec: Forbidden: updates to statefulset spec for fields other than {mutable} "
             "are forbidden"
         )
+    elif kind == names.JOBS:
+        field = job_change(before, after)
     elif kind == names.REVISIONS and old.get("data") != new.get("data"):
         field = "data: Invalid value: field is immutable"
     elif kind == names.NODECLAIMS and before != after:

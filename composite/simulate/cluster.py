@@ -12,6 +12,8 @@ from composite.simulate.controllers import LISTING_ORDER, controllers
 from composite.simulate.errors import NotFoundError
 from composite.simulate.hooks import Exchange, Hooks
 from composite.simulate.janitor import GarbageCollector, NamespaceController, PodGarbageCollector
+from composite.simulate.job_kubelet import JobKubelet
+from composite.simulate.jobs import JobController
 from composite.simulate.kubelet import Kubelet
 from composite.simulate.metacontroller import Metacontroller
 from composite.simulate.objects import Ref
@@ -76,8 +78,10 @@ class Cluster:
             DevicePlugin(self._world),
             DeploymentController(self._world),
             StatefulSetController(self._world),
+            JobController(self._world),
             Scheduler(self._world),
             Kubelet(self._world),
+            JobKubelet(self._world),
             GarbageCollector(self._world),
             NamespaceController(self._world),
             PodGarbageCollector(self._world),

@@ -99,14 +99,13 @@ def controllers(
         name="metakaito-workspaces",
         style=Style.COMPOSITE,
         parent=objects.WORKSPACE,
-        children=tuple(
-            ChildRule(kind=kind, method="InPlace")
-            for kind in (
-                objects.DEPLOYMENT,
-                objects.STATEFULSET,
-                objects.SERVICE,
-                objects.CONTROLLER_REVISION,
-            )
+        children=(
+            ChildRule(kind=objects.DEPLOYMENT, method="InPlace"),
+            ChildRule(kind=objects.STATEFULSET, method="InPlace"),
+            ChildRule(kind=objects.SERVICE, method="InPlace"),
+            ChildRule(kind=objects.CONTROLLER_REVISION, method="InPlace"),
+            ChildRule(kind=objects.CONFIG_MAP, method="InPlace"),
+            ChildRule(kind=objects.JOB, method="OnDelete"),  # most of a Job cannot be changed
         ),
         sync_path="/workspaces/sync",
         customize_path="/workspaces/customize",
@@ -125,11 +124,14 @@ def controllers(
     return workspaces, machines
 
 
-# Claims first, then what serves, then what runs: the order in which ``desired`` lists children.
+# Claims first, then what is found or read, then what runs: the order in which ``desired`` lists
+# children.
 LISTING_ORDER = (
     names.MACHINES,
     names.NODECLAIMS,
     names.SERVICES,
+    names.CONFIGMAPS,
     names.DEPLOYMENTS,
     names.STATEFULSETS,
+    names.JOBS,
 )

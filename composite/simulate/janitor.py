@@ -11,12 +11,17 @@ from composite import names
 from composite.models import JsonObject
 from composite.simulate import objects
 from composite.simulate.objects import KINDS, Ref
+from composite.simulate.pod_status import is_over
 from composite.simulate.store import Change
-from composite.simulate.world import World, WorldActor
+from composite.simulate.world import World, WorldActor, condition
 
 # Both work off queues and watches of their own, so they come a little later than everybody else.
 COLLECT_SECONDS = 1
 EMPTY_SECONDS = 5
+
+NODE_IS_GONE = condition(
+    "DisruptionTarget", "True", "DeletionByPodGC", "PodGC: node no longer exists"
+)
 
 
 class GarbageCollector(WorldActor):
@@ -98,22 +103,44 @@ class NamespaceController(WorldActor):
 
 
 class PodGarbageCollector(WorldActor):
-    """Deletes the Pods of a Node that is gone."""
+    """
+    Deletes the Pods of a Node that is gone.
+
+    A Pod that somebody waits for, as Jobs do for theirs, is marked as failed before, and as not
+    having failed by itself. Of others the mark would not be seen: they are gone at once.
+    """
 
     name = "pod-garbage-collector"
 
     def notice(self, change: Change) -> Iterator[Ref]:
-        """Look at the Pods of a Node that is gone."""
-        if change.new is not None or objects.kind_key(change.obj) != names.NODES:
-            return
-        for pod in self.store.list_of(names.PODS):
-            if pod["spec"].get("nodeName") == change.obj["metadata"]["name"]:
-                yield objects.ref_of(pod)
+        """Look at the Pods of a Node that is gone, and at one that went before it had a Node."""
+        kind = objects.kind_key(change.obj)
+        if kind == names.PODS and change.new is not None:
+            if objects.is_terminating(change.new) and not change.new["spec"].get("nodeName"):
+                yield objects.ref_of(change.new)
+        elif kind == names.NODES and change.new is None:
+            for pod in self.store.list_of(names.PODS):
+                if pod["spec"].get("nodeName") == change.obj["metadata"]["name"]:
+                    yield objects.ref_of(pod)
 
     def act(self, key: Ref) -> None:
         """Delete one Pod, unless it has got a Node in the meantime."""
         pod = self.store.get(key)
-        if pod is None or not pod["spec"].get("nodeName"):
+        if pod is None:
             return
-        if self.store.get(Ref(names.NODES, "", pod["spec"]["nodeName"])) is None:
-            self.store.delete(key, objects.uid_of(pod))
+        node = pod["spec"].get("nodeName")
+        if not node and objects.is_terminating(pod):
+            self._fail(pod)
+        elif node and self.store.get(Ref(names.NODES, "", node)) is None:
+            if pod["metadata"].get("finalizers"):
+                self._fail(pod, NODE_IS_GONE)
+            if not objects.is_terminating(pod):
+                self.store.delete(key, objects.uid_of(pod))
+
+    def _fail(self, pod: JsonObject, *conditions: JsonObject) -> None:
+        status = objects.status_of(pod)
+        if is_over(pod):
+            return
+        known = status.get("conditions") or ()
+        found = objects.with_conditions(known, self.world.clock.stamp, *conditions)
+        self.write_status(pod, {**status, "phase": "Failed", "conditions": found})

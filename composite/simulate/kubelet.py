@@ -11,16 +11,23 @@ from composite import names
 from composite.models import JsonObject
 from composite.simulate import objects
 from composite.simulate.objects import Ref
-from composite.simulate.pod_status import PULL_ERRORS, Life, State, backoff, pod_status
+from composite.simulate.pod_status import (
+    BEFORE_START,
+    ERROR_SECONDS,
+    PULL_ERRORS,
+    Life,
+    State,
+    after_pulling,
+    backoff,
+    pod_status,
+    runs_to_its_end,
+)
 from composite.simulate.store import Change
 from composite.simulate.world import World, WorldActor
 
-# How long ErrImagePull and OOMKilled are to be seen before the back-off.
-ERROR_SECONDS = 5
-
 
 class Kubelet(WorldActor):
-    """Runs the Pods of all Nodes."""
+    """Runs the Pods of all Nodes that serve; a :class:`.JobKubelet` runs those that end."""
 
     name = "kubelet"
 
@@ -38,7 +45,7 @@ class Kubelet(WorldActor):
     def act(self, key: Ref) -> None:
         """Bring one Pod a step further, if its time has come."""
         pod = self.store.get(key)
-        if pod is None or not pod["spec"].get("nodeName"):
+        if pod is None or not pod["spec"].get("nodeName") or runs_to_its_end(pod):
             return
         now, uid = self.world.clock.seconds, objects.uid_of(pod)
         life = self._lives.get(uid) or Life("pulling", now + self.world.delays.pull)
@@ -51,16 +58,15 @@ class Kubelet(WorldActor):
 
     def _next(self, pod: JsonObject, life: Life) -> Life:
         """Return what follows when a state's time is up."""
+        if life.state in BEFORE_START:
+            fails, seconds = self.world.faults.imageCannotBePulled, self._start_seconds(pod)
+            return after_pulling(life, fails=fails, start_seconds=seconds)
         state, seconds, failures = self._following(pod, life)
         return Life(state, life.until + seconds, failures)
 
     def _following(self, pod: JsonObject, life: Life) -> tuple[State, float, int]:
         failures = life.failures
         match life.state:
-            case "pulling" | "ImagePullBackOff" if self.world.faults.imageCannotBePulled:
-                return "ErrImagePull", ERROR_SECONDS, failures + 1
-            case "ErrImagePull":
-                return "ImagePullBackOff", backoff(failures), failures
             case "starting" if self._runs_out_of_memory(failures):
                 return "OOMKilled", ERROR_SECONDS, failures + 1
             case "starting":

@@ -55,6 +55,8 @@ SERVICE = Kind("v1", "Service", "services")
 DEPLOYMENT = Kind("apps/v1", "Deployment", "deployments", generation=True)
 STATEFULSET = Kind("apps/v1", "StatefulSet", "statefulsets", generation=True)
 CONTROLLER_REVISION = Kind("apps/v1", "ControllerRevision", "controllerrevisions", status=False)
+CONFIG_MAP = Kind("v1", "ConfigMap", "configmaps", status=False)
+JOB = Kind("batch/v1", "Job", "jobs", generation=True)
 
 KINDS = {
     kind.key: kind
@@ -69,9 +71,9 @@ KINDS = {
         DEPLOYMENT,
         STATEFULSET,
         CONTROLLER_REVISION,
-        Kind("v1", "ConfigMap", "configmaps", status=False),
+        CONFIG_MAP,
+        JOB,
         Kind("v1", "Secret", "secrets", status=False),
-        Kind("batch/v1", "Job", "jobs", generation=True),
     )
 }
 RESOURCES = {(kind.api_version, kind.plural): kind for kind in KINDS.values()}

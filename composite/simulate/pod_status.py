@@ -27,6 +27,8 @@ KILLED = frozenset({"OOMKilled", "CrashLoopBackOff"})
 # The kubelet's back-off, for pulling and for restarting: 10 s, doubling, at most 5 min.
 FIRST_BACKOFF_SECONDS = 10.0
 LAST_BACKOFF_SECONDS = 300.0
+# How long ErrImagePull and OOMKilled are to be seen before the back-off.
+ERROR_SECONDS = 5
 MINUTE = 60
 
 
@@ -54,6 +56,26 @@ def backoff(failures: int) -> float:
 def is_ready(pod: JsonObject) -> bool:
     """Tell whether a Pod serves."""
     return not objects.is_terminating(pod) and objects.is_true(pod, "Ready")
+
+
+def is_over(pod: JsonObject) -> bool:
+    """Tell whether nothing of a Pod will ever run again."""
+    return objects.status_of(pod).get("phase") in {"Succeeded", "Failed"}
+
+
+def runs_to_its_end(pod: JsonObject) -> bool:
+    """Tell whether the containers of a Pod run once each, as those of a Job do."""
+    return bool(pod["spec"].get("restartPolicy") == "Never")
+
+
+def after_pulling(life: Life, *, fails: bool, start_seconds: float) -> Life:
+    """Return what follows: an error and a back-off in turn, or the start of the containers."""
+    failures = life.failures
+    if life.state == "ErrImagePull":
+        return Life("ImagePullBackOff", life.until + backoff(failures), failures)
+    if fails:
+        return Life("ErrImagePull", life.until + ERROR_SECONDS, failures + 1)
+    return Life("starting", life.until + start_seconds, failures)
 
 
 def pod_status(pod: JsonObject, life: Life, now: str) -> JsonObject:
@@ -136,13 +158,13 @@ def _other_state(life: Life, pod: JsonObject, container: JsonObject, now: str) -
         return {"running": running or {"startedAt": now}}
     if pod["spec"].get("initContainers"):
         return {"waiting": {"reason": "PodInitializing"}}
-    return {"waiting": _pull(container, life, "ContainerCreating")}
+    return {"waiting": pull_cause(container, life, "ContainerCreating")}
 
 
 def _init(container: JsonObject, life: Life, pod: JsonObject, now: str) -> JsonObject:
     """Return the status of an init container: waiting for its image, or done."""
     if life.state in BEFORE_START:
-        state: JsonObject = {"waiting": _pull(container, life, "PodInitializing")}
+        state: JsonObject = {"waiting": pull_cause(container, life, "PodInitializing")}
     else:
         known = _known(pod, "initContainerStatuses", container).get("state", {})
         ended = {"reason": "Completed", "exitCode": 0, "startedAt": now, "finishedAt": now}
@@ -150,7 +172,8 @@ def _init(container: JsonObject, life: Life, pod: JsonObject, now: str) -> JsonO
     return {**_status(container, state, life), "ready": life.state not in BEFORE_START}
 
 
-def _pull(container: JsonObject, life: Life, pulling: str) -> JsonObject:
+def pull_cause(container: JsonObject, life: Life, pulling: str) -> JsonObject:
+    """Return why a container waits for its image; ``pulling`` is the reason while all is well."""
     image = container.get("image", "")
     if life.state == "ErrImagePull":
         message = f'failed to pull and unpack image "{image}": not found'

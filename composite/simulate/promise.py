@@ -15,14 +15,17 @@ TRACES = (
     names.WORKSPACES,
     names.DEPLOYMENTS,
     names.STATEFULSETS,
+    names.JOBS,
     names.SERVICES,
     names.REVISIONS,
     names.PODS,
     *CLAIMS,
 )
+# The same, if they have an owner: others belong to the user.
+MAYBE_GIVEN = (names.NODES, names.CONFIGMAPS)
 
 
-def broken(promise: Promise, final: Iterable[JsonObject]) -> Iterator[str]:
+def broken(promise: Promise, final: Iterable[JsonObject], jobs_made: int) -> Iterator[str]:
     """Return a sentence for everything that is not as promised."""
     everything = list(final)
     workspaces = _of(everything, names.WORKSPACES)
@@ -38,6 +41,9 @@ def broken(promise: Promise, final: Iterable[JsonObject]) -> Iterator[str]:
     made = sum(map(is_provisioned, nodes))
     yield from _miscounted("Machines", promise.machines, machines, machines, planned)
     yield from _miscounted("Nodes", promise.nodes, len(nodes), made, planned)
+    jobs = len(_of(everything, names.JOBS))
+    yield from _miscounted("Jobs", promise.jobs, jobs, jobs, planned)
+    yield from _miscounted("Jobs made", promise.jobsMade, jobs_made, jobs_made, planned)
 
 
 def _miscounted(
@@ -56,7 +62,8 @@ def _of(everything: list[JsonObject], kind: str) -> list[JsonObject]:
 def _left(everything: list[JsonObject]) -> Iterator[str]:
     for obj in everything:
         kind = objects.kind_key(obj)
-        if kind in TRACES or (kind == names.NODES and is_provisioned(obj)):
+        made = kind in MAYBE_GIVEN and objects.controller_of(obj) is not None
+        if kind in TRACES or made:
             yield f"{objects.ref_of(obj)} is still there"
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from composite.catalog import Provisioner
 from composite.models import JsonObject
+from composite.simulate import objects
 from composite.simulate.clock import Clock
 from composite.simulate.cluster import Cluster
 from composite.simulate.hooks import Exchange, Hooks
@@ -93,13 +94,17 @@ def simulate(
         f"step {number} ({step.do}) was never done: {step.when} was not seen in time"
         for number, step in enumerate(cluster.user.undone, first)
     ]
+    jobs_made = sum(
+        entry.what == "created" and entry.about.startswith(f"{objects.JOB.kind} ")
+        for entry in cluster.timeline
+    )
     return Run(
         scenario=scenario,
         timeline=tuple(cluster.timeline),
         final=final,
         desired=tuple(cluster.desired()),
         requests=tuple(cluster.requests),
-        reasons=(*cluster.user.failed, *undone, *broken(scenario.promise, final)),
+        reasons=(*cluster.user.failed, *undone, *broken(scenario.promise, final, jobs_made)),
         settled=settled,
         seconds=cluster.clock.seconds,
         idle_writes=tuple(cluster.store.idle_writes),

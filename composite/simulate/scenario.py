@@ -39,6 +39,9 @@ class Delays(Value):
     pull: Seconds = Field(default=120.0, description="From there to all images on the Node.")
     start: Seconds = Field(default=60.0, description="From a running container to a ready one.")
     terminate: Seconds = Field(default=30.0, description="From a deleted Machine to its end.")
+    fetch: Seconds = Field(default=120.0, description="How long the data of a training is fetched.")
+    train: Seconds = Field(default=3600.0, description="How long a training takes.")
+    push: Seconds = Field(default=60.0, description="How long its result is pushed.")
 
 
 class InstanceTypesUnavailable(Value):
@@ -62,6 +65,16 @@ class OutOfMemory(Value):
     )
 
 
+class Failing(Value):
+    """A step of a training fails."""
+
+    times: int | None = Field(
+        default=None,
+        ge=1,
+        description="How often, for each Workspace, before it works; absent: always.",
+    )
+
+
 class Faults(Value):
     """What goes wrong. By default nothing."""
 
@@ -71,7 +84,18 @@ class Faults(Value):
     imageCannotBePulled: bool = Field(default=False, description="No image can be pulled.")
     gpuPluginMissing: bool = Field(default=False, description="No Node ever shows a GPU.")
     outOfMemory: OutOfMemory | None = Field(
-        default=None, description="The first container of each Pod is killed for its memory."
+        default=None,
+        description="The first container of each Pod that serves, and what trains, is killed for "
+        "its memory.",
+    )
+    datasetNotFound: Failing | None = Field(
+        default=None, description="What fetches the data of a training finds none."
+    )
+    outOfGpuMemory: Failing | None = Field(
+        default=None, description="What trains does not fit into the memory of its GPUs."
+    )
+    pushRefused: Failing | None = Field(
+        default=None, description="The registry refuses the result of a training."
     )
 
 
@@ -89,7 +113,11 @@ class Action(Value):
     deleteNode: int | None = Field(
         default=None, ge=0, description="Delete this Node of status.workerNodes, from 0."
     )
-    apply: JsonObject | None = Field(default=None, description="Create or patch any object.")
+    apply: JsonObject | None = Field(
+        default=None,
+        description="Create or replace any object; one that needs a namespace and names none is "
+        "put beside each Workspace.",
+    )
 
     @model_validator(mode="after")
     def _one_of(self) -> "Action":
@@ -151,6 +179,12 @@ class Promise(Value):
     attempts: int | None = Field(
         default=None, ge=1, description="Attempts it took or has taken for the node 0, at least."
     )
+    jobs: int | None = Field(
+        default=None, ge=0, description="Jobs that are there, finished ones included."
+    )
+    jobsMade: int | None = Field(
+        default=None, ge=0, description="Jobs that were ever made, deleted ones included."
+    )
 
 
 class Scenario(Value):
@@ -160,6 +194,9 @@ class Scenario(Value):
         description="What happens, in kebab case; also the name of the file."
     )
     description: str = Field(min_length=1, description="The story in a sentence.")
+    plays: Literal["inference", "tuning"] = Field(
+        default="inference", description="What kind of Workspace it is made for."
+    )
     delays: Delays = Field(default=Delays(), description="How long each step takes.")
     faults: Faults = Field(default=Faults(), description="What goes wrong.")
     steps: tuple[Step, ...] = Field(default=(), description="What the user does, and when.")
@@ -167,4 +204,4 @@ class Scenario(Value):
         default=Promise(conditions={"WorkspaceReady": "True"}),
         description="How it must end; if absent, every Workspace is ready.",
     )
-    timeLimit: Seconds = Field(default=3600.0, description="Seconds after which it ends anyway.")
+    timeLimit: Seconds = Field(default=14400.0, description="Seconds after which it ends anyway.")

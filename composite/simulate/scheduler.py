@@ -13,6 +13,7 @@ from composite.models import JsonObject
 from composite.quantity import parse_quantity
 from composite.simulate import objects
 from composite.simulate.objects import Ref
+from composite.simulate.pod_status import is_over
 from composite.simulate.selectors import matches_expressions, matches_labels
 from composite.simulate.store import Change
 from composite.simulate.world import WorldActor, condition
@@ -28,7 +29,7 @@ class Scheduler(WorldActor):
     def notice(self, change: Change) -> Iterator[Ref]:
         """Look at a Pod without a Node, and at all of those when Nodes or Pods make room."""
         kind = objects.kind_key(change.obj)
-        if kind == names.PODS and change.new is not None:
+        if kind == names.PODS and change.new is not None and not is_over(change.new):
             if not change.new["spec"].get("nodeName"):
                 yield objects.ref_of(change.new)
         elif kind in {names.NODES, names.PODS}:
@@ -44,7 +45,8 @@ class Scheduler(WorldActor):
         if not self.passed(pod, "schedule", self.world.delays.schedule):
             return
         nodes = self.store.list_of(names.NODES)
-        running = [item for item in self.store.list_of(names.PODS) if item["spec"].get("nodeName")]
+        pods = self.store.list_of(names.PODS)
+        running = [item for item in pods if item["spec"].get("nodeName") and not is_over(item)]
         named = {str(node["metadata"]["name"]): node for node in nodes}
         beside = {name: _on(node, running) for name, node in named.items()}
         reasons = {name: obstacle(pod, node, beside[name]) for name, node in named.items()}
@@ -140,14 +142,27 @@ def _is_tolerated(spec: JsonObject, taint: JsonObject) -> bool:
 
 
 def requests_of(pod: JsonObject) -> dict[str, Decimal]:
-    """Return what a Pod asks for; limits count where there are no requests."""
+    """
+    Return what a Pod asks for: what all its containers need together, or one init container alone.
+
+    Init containers run one after the other, so of each resource the largest request counts.
+    """
+    spec = pod["spec"]
     result: dict[str, Decimal] = {}
-    for container in pod["spec"].get("containers") or ():
-        resources = container.get("resources") or {}
-        wanted = {**(resources.get("limits") or {}), **(resources.get("requests") or {})}
-        for name, amount in wanted.items():
-            result[name] = result.get(name, Decimal(0)) + parse_quantity(amount)
+    for container in spec.get("containers") or ():
+        for name, amount in container_requests(container).items():
+            result[name] = result.get(name, Decimal(0)) + amount
+    for container in spec.get("initContainers") or ():
+        for name, amount in container_requests(container).items():
+            result[name] = max(result.get(name, Decimal(0)), amount)
     return result
+
+
+def container_requests(container: JsonObject) -> dict[str, Decimal]:
+    """Return what a container asks for; limits count where there are no requests."""
+    resources = container.get("resources") or {}
+    wanted = {**(resources.get("limits") or {}), **(resources.get("requests") or {})}
+    return {name: parse_quantity(amount) for name, amount in wanted.items()}
 
 
 def _lacking(pod: JsonObject, node: JsonObject, beside: list[JsonObject]) -> str | None:

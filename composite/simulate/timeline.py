@@ -103,7 +103,8 @@ def _containers(old: JsonObject, new: JsonObject) -> Iterator[str]:
 def container_text(status: JsonObject) -> str:
     """Return a container's state in one line: ``CrashLoopBackOff back-off 10s, 2 restarts``."""
     ((state, cause),) = status["state"].items()
-    text = " ".join(filter(None, (cause.get("reason") or state, cause.get("message"))))
+    said = cause.get("message", "").splitlines()[-1:]  # of a log its last line
+    text = " ".join((cause.get("reason") or state, *said))
     if status["ready"] and state == "running":
         text = "ready"
     restarts = status["restartCount"]

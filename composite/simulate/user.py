@@ -72,12 +72,13 @@ class User:
 
     def _do(self, action: Action) -> None:
         store = self._world.store
+        places = sorted({item["metadata"]["namespace"] for item in self._workspaces()})
         if action.apply is not None:
-            apply_object(self._world, action.apply)
+            for obj in _placed(action.apply, places):
+                apply_object(self._world, obj)
             return
         if action.deleteNamespace:
-            places = {workspace["metadata"]["namespace"] for workspace in self._workspaces()}
-            for place in sorted(places):
+            for place in places:
                 store.delete(Ref(objects.NAMESPACES, "", place))
             return
         for workspace in self._workspaces():
@@ -99,6 +100,13 @@ class User:
         if name is None:
             raise NotFoundError(f"no such {kind.partition('.')[0]}")
         self._world.store.delete(Ref(kind, "", name))
+
+
+def _placed(obj: JsonObject, places: list[str]) -> list[JsonObject]:
+    """Return an object once for each of some namespaces, unless it says where it belongs."""
+    if not objects.kind_of(obj).namespaced or obj["metadata"].get("namespace"):
+        return [obj]
+    return [objects.with_metadata(obj, namespace=place) for place in places or ["default"]]
 
 
 # What a user's file may have from another cluster, and what the API server sets itself.

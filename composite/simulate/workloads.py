@@ -1,5 +1,5 @@
 """
-Deployments and StatefulSets: how many Pods there are, and of which template.
+Deployments and StatefulSets: how many Pods there are, and of which template. Jobs: see ``jobs``.
 
 The ReplicaSet between a Deployment and its Pods is left out: the Pods are the Deployment's own,
 named ``<deployment>-<hash of the template>-<number>``.
@@ -66,7 +66,13 @@ class WorkloadActor(WorldActor):
             if (owner := objects.controller_of(pod)) is not None and owner["uid"] == uid
         ]
 
-    def create_pod(self, workload: JsonObject, name: str, labels: dict[str, str]) -> None:
+    def create_pod(
+        self,
+        workload: JsonObject,
+        name: str,
+        labels: dict[str, str],
+        finalizers: list[str] | None = None,
+    ) -> None:
         """
         Create one Pod from the template.
 
@@ -83,6 +89,7 @@ class WorkloadActor(WorldActor):
             "namespace": workload["metadata"]["namespace"],
             "labels": {**(metadata.get("labels") or {}), **labels},
             "annotations": metadata.get("annotations"),
+            "finalizers": finalizers,
             "ownerReferences": [objects.owner_reference(workload)],
         }
         pod = {"apiVersion": "v1", "kind": "Pod", "metadata": made, "spec": template["spec"]}

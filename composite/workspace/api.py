@@ -8,6 +8,7 @@ those that need the catalog, wherever no API server stands in front.
 Source: https://github.com/kaito-project/kaito/blob/v0.3.2/api/v1alpha1/workspace_types.go
 """
 
+import re
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -25,6 +26,9 @@ MAX_MESSAGE = 1024  # of somebody else's words that we pass on
 NAME_PATTERN = r"^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$"
 # Registry and path, a repository in lower case, a tag (or name@digest-algorithm:digest), no blank.
 IMAGE_PATTERN = r"^\S+/[^:/A-Z\s]+:[^:/\s]+$"
+# The same, and no digest: nothing can be pushed to one.
+PUSHED_IMAGE_PATTERN = r"^\S+/[^:/A-Z@\s]+:[^:/@\s]+$"
+URL_PATTERN = r"^[a-z][a-z0-9+.-]*://\S+$"
 STRENGTH_PATTERN = r"^([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,2})?$"
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
 LABEL_VALUE_PATTERN = r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$"
@@ -37,20 +41,27 @@ METHOD_PATTERN = r"^[qQ]?[lL][oO][rR][aA]$"
 PATTERN_WORDS = {
     IMAGE_PATTERN: "must be registry/repository:tag, the repository in lower case, "
     "for example registry.example/adapters/my-adapter:1.0",
+    PUSHED_IMAGE_PATTERN: "must be registry/repository:tag, the repository in lower case, "
+    "for example registry.example/adapters/my-adapter:1.0",
     LABEL_KEY_PATTERN: "must be a label's name, for example apps or example.com/team",
     LABEL_VALUE_PATTERN: "must be a label's value: letters, digits, '-', '_' and '.' between "
     "letters or digits, at most 63",
     METHOD_PATTERN: "must be lora or qlora",
+    URL_PATTERN: "must be an address, for example https://data.example/train.parquet",
     NAME_PATTERN: "must be lower-case letters, digits and '-', at most 63, "
     "a letter first and no '-' last, for example my-adapter-1",
     STRENGTH_PATTERN: 'must be a number between 0 and 1 as text, for example "0.5"',
 }
 
+# What examples write where a name is to be filled in.
+PLACEHOLDER = re.compile(r"[A-Z]_HERE\b|<[^>]*>")
+REPLACE_IT = "replace the placeholder by a name of yours"
+
 ObjectName = Annotated[str, StringConstraints(min_length=1, max_length=253)]
 LabelValue = Annotated[str, StringConstraints(max_length=63, pattern=LABEL_VALUE_PATTERN)]
 LabelKey = Annotated[str, StringConstraints(min_length=1, max_length=317)]
 Image = Annotated[str, StringConstraints(max_length=1024)]
-Url = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
+Url = Annotated[str, StringConstraints(max_length=2048, pattern=URL_PATTERN)]
 
 
 def cel(rule: str, message: str) -> JsonDict:
@@ -255,13 +266,17 @@ class DataSource(Value):
 
 
 class AdapterSource(Value):
-    """An image that holds a LoRA adapter."""
+    """An image that holds a LoRA adapter, or the Workspace that tunes one."""
 
     model_config = ConfigDict(
         json_schema_extra=checked(
             cel(
                 "!has(self.urls) && !has(self.volumeSource)",
                 "an adapter comes from an image: set image instead of urls or volumeSource",
+            ),
+            cel(
+                "has(self.image) != has(self.workspace)",
+                "exactly one of image and workspace must be set",
             ),
         )
     )
@@ -272,9 +287,15 @@ class AdapterSource(Value):
         description="Name of the adapter: a DNS label that starts with a letter, unique among "
         "the adapters and not the Workspace's name (it names an init container).",
     )
-    image: Image = Field(
+    image: Image | None = Field(
+        default=None,
         pattern=IMAGE_PATTERN,
         description="An image whose /data holds the adapter: registry/repository:tag.",
+    )
+    workspace: ObjectName | None = Field(
+        default=None,
+        description="Instead of image: a Workspace of this namespace that tunes the adapter. Its "
+        "output image is used once it has succeeded. An extension of Kaito's API.",
     )
     imagePullSecrets: tuple[ObjectName, ...] | None = Field(
         default=None,
@@ -373,7 +394,7 @@ class DataDestination(Value):
     )
     image: Image | None = Field(
         default=None,
-        pattern=IMAGE_PATTERN,
+        pattern=PUSHED_IMAGE_PATTERN,
         description="Image to push the adapter as: registry/repository:tag.",
     )
     imagePushSecret: ObjectName | None = Field(
@@ -383,6 +404,16 @@ class DataDestination(Value):
 
 class Tuning(Value):
     """A model to fine-tune."""
+
+    model_config = ConfigDict(
+        json_schema_extra=checked(
+            cel(
+                "(has(self.input.name) ? self.input.name : '') == "
+                "(has(oldSelf.input.name) ? oldSelf.input.name : '')",
+                f"input.name: {IMMUTABLE}",
+            ),
+        )
+    )
 
     preset: PresetRef = Field(
         description="The model to tune. Immutable.",
@@ -465,6 +496,26 @@ class PlannedMachine(Desired):
     )
 
 
+TrainingPhase = Literal["Pending", "Fetching", "Training", "Pushing", "Succeeded", "Failed"]
+
+
+class TrainingStatus(Desired):
+    """How far the training is."""
+
+    hash: str = Field(max_length=64, description="Tells this training from an earlier one.")
+    job: str = Field(max_length=63, description="Name of its Job.")
+    phase: TrainingPhase = Field(description="What it does now, or how it ended.")
+    image: str | None = Field(
+        default=None, max_length=1024, description="Image that the result is pushed as."
+    )
+    delivered: list[str] | None = Field(
+        default=None,
+        description="Images that hold results of this Workspace; none is overwritten.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+    )
+    message: str | None = Field(default=None, max_length=MAX_MESSAGE, description="Why it failed.")
+
+
 class Condition(Desired):
     """A metav1.Condition."""
 
@@ -502,6 +553,9 @@ class WorkspaceStatus(Desired):
             "x-kubernetes-list-map-keys": ["name"],
         },
     )
+    tuning: TrainingStatus | None = Field(
+        default=None, description="How far the training is; absent where a model is served."
+    )
     conditions: list[Condition] = Field(
         description="What is ready and what is not, and why.",
         json_schema_extra={
@@ -538,12 +592,24 @@ class SeenMachine(Observed):
     lastFailure: str | None = None
 
 
+class SeenTraining(Observed):
+    """Our last word about a training."""
+
+    hash: str = ""
+    job: str = ""
+    phase: TrainingPhase = "Pending"
+    image: str | None = None
+    delivered: tuple[str, ...] = ()
+    message: str | None = None
+
+
 class SeenStatus(Observed):
     """Our own last status, read back."""
 
     observedGeneration: int = 0
     workerNodes: tuple[str, ...] = ()
     machines: tuple[SeenMachine, ...] = ()
+    tuning: SeenTraining | None = None
     conditions: tuple[SeenCondition, ...] = ()
 
 

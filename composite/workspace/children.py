@@ -5,6 +5,14 @@ import json
 from composite import desired, names
 from composite.models import JsonObject
 from composite.quantity import canonical_quantity
+from composite.workspace.job import training_children
+from composite.workspace.placement import (
+    affinity,
+    node_terms,
+    one_pod_per_node,
+    pod_labels,
+    tolerations,
+)
 from composite.workspace.plan import TOLERATIONS, Plan
 from composite.workspace.revisions import PlannedRevision
 from composite.workspace.server import PlannedAdapter, Server, headless_name
@@ -25,7 +33,7 @@ ONE_BY_ONE = desired.DeploymentStrategy(
 
 def build_children(plan: Plan) -> list[desired.Object]:
     """Return every child that should exist, in the order a reader would create them."""
-    return [*revisions(plan), *services(plan), *workloads(plan)]
+    return [*revisions(plan), *services(plan), *workloads(plan), *training_children(plan)]
 
 
 def revisions(plan: Plan) -> list[desired.Object]:
@@ -98,7 +106,7 @@ def torch_port(name: str) -> desired.ServicePort:
 
 def workloads(plan: Plan) -> list[desired.Object]:
     """Return what runs, once it may."""
-    if not plan.workload:
+    if not plan.workload or plan.training is not None:
         return []
     return [
         stateful_set(plan, plan.server) if plan.server and plan.distributed else deployment(plan)
@@ -142,11 +150,6 @@ def workload_meta(plan: Plan) -> desired.ObjectMeta:
     )
 
 
-def pod_labels(plan: Plan) -> dict[str, str]:
-    """Return what the pods are found by."""
-    return {names.LABEL_WORKSPACE: plan.name}
-
-
 def server_pod(plan: Plan, server: Server) -> desired.PodTemplateSpec:
     """Return a pod that serves a preset."""
     mounts = volume_mounts(server)
@@ -159,15 +162,8 @@ def server_pod(plan: Plan, server: Server) -> desired.PodTemplateSpec:
                 desired.LocalObjectReference(name=name) for name in server.pull_secrets
             ]
             or None,
-            affinity=desired.Affinity(
-                nodeAffinity=desired.NodeAffinity(
-                    requiredDuringSchedulingIgnoredDuringExecution=desired.NodeSelector(
-                        nodeSelectorTerms=node_terms(plan)
-                    )
-                ),
-                podAntiAffinity=one_pod_per_node(plan) if plan.replicas > 1 else None,
-            ),
-            tolerations=[desired.Toleration.model_validate(t) for t in TOLERATIONS],
+            affinity=affinity(plan),
+            tolerations=tolerations(),
             volumes=volumes(server) or None,
         ),
     )
@@ -220,37 +216,6 @@ def volume_mounts(server: Server) -> list[desired.VolumeMount]:
         desired.VolumeMount(name=volume.name, mountPath=paths[volume.name])
         for volume in volumes(server)
     ]
-
-
-def node_terms(plan: Plan) -> list[desired.NodeSelectorTerm]:
-    """Return where pods may run: on this Workspace's nodes, and on those that are nobody's."""
-    wanted = [one_of(key, value) for key, value in sorted(plan.labels.items())]
-    own = [
-        one_of(names.LABEL_WORKSPACE, plan.name),
-        one_of(names.LABEL_WORKSPACE_NAMESPACE, plan.namespace),
-    ]
-    nobodys = [desired.NodeSelectorRequirement(key=names.LABEL_WORKSPACE, operator="DoesNotExist")]
-    return [
-        desired.NodeSelectorTerm(matchExpressions=[*wanted, *own]),
-        desired.NodeSelectorTerm(matchExpressions=[*wanted, *nobodys]),
-    ]
-
-
-def one_of(key: str, value: str) -> desired.NodeSelectorRequirement:
-    """Return the demand for one label."""
-    return desired.NodeSelectorRequirement(key=key, operator="In", values=[value])
-
-
-def one_pod_per_node(plan: Plan) -> desired.PodAntiAffinity:
-    """Return the rule that spreads the replicas, each of which has a node of its own."""
-    return desired.PodAntiAffinity(
-        requiredDuringSchedulingIgnoredDuringExecution=[
-            desired.PodAffinityTerm(
-                labelSelector=desired.LabelSelector(matchLabels=pod_labels(plan)),
-                topologyKey=names.LABEL_HOSTNAME,
-            )
-        ]
-    )
 
 
 def user_pod(plan: Plan) -> JsonObject:

@@ -33,11 +33,16 @@ NODE_GRACE = timedelta(minutes=5)
 
 
 class NodeNeed(Value):
-    """What the pods will ask of each node."""
+    """
+    What the pods will ask of each node.
+
+    ``over`` says that nothing will run any more: what there is may stay, and nothing new is made.
+    """
 
     gpus: int
     tolerations: tuple[JsonObject, ...]
     disk: str
+    over: bool = False
 
 
 class NodePlan(Value):
@@ -95,8 +100,11 @@ def plan_nodes(
     existing = sum(n.name not in own_nodes for n in usable) + len(recovering)
     machines = tuple(PlannedMachine(**m.model_dump()) for m in workspace.status.machines)
     if provisioner is not Provisioner.NONE:
-        going = meta.deletionTimestamp is not None
-        kept = [advanced(m, meta.uid, seen, now, going=going) for m in workspace.status.machines]
+        going = need.over or meta.deletionTimestamp is not None
+        listed = workspace.status.machines
+        if need.over:
+            listed = tuple(m for m in listed if is_there(seen.claims.get(m.name)))
+        kept = [advanced(m, meta.uid, seen, now, going=going) for m in listed]
         wanted = 0 if going else resource.count - existing
         machines = with_missing(kept, meta.uid, resource, need.disk, wanted)
     lacking = [*no_gpus(selected, resource, need)]
@@ -309,6 +317,11 @@ def strangers(resource: Resource, mine: list[SeenNode]) -> tuple[str, ...]:
     """Return the preferred nodes that are not there, are another's, or lack the labels."""
     known = {node.name for node in mine}
     return tuple(name for name in resource.preferredNodes or () if name not in known)
+
+
+def is_there(claim: SeenClaim | None) -> bool:
+    """Whether a Machine exists and is not on its way out."""
+    return claim is not None and not claim.deleting
 
 
 def is_failing(machine: PlannedMachine, claim: SeenClaim | None) -> bool:

@@ -5,11 +5,19 @@ from datetime import datetime
 
 from composite import names, observed
 from composite.catalog import Provisioner
-from composite.metacontroller import ObjectMap, SyncRequest
+from composite.metacontroller import SyncRequest, sent_objects
 from composite.models import JsonObject, Value
 from composite.quantity import parse_quantity
-from composite.refusal import Unplannable
-from composite.workspace.api import Workspace
+from composite.workspace.api import SeenTraining, Workspace
+from composite.workspace.seen_jobs import (
+    SeenConfig,
+    SeenJob,
+    own_configs,
+    seen_jobs,
+    seen_trainings,
+    user_config,
+)
+from composite.workspace.seen_pods import SeenPod, seen_pod
 
 CLAIM_KINDS = {
     Provisioner.MACHINE: names.MACHINES,
@@ -81,10 +89,28 @@ class Seen(Value):
     nodes: tuple[SeenNode, ...]
     workload: SeenWorkload | None
     revisions: tuple[SeenRevision, ...]
-    pod_problems: tuple[str, ...]
-    pod_nodes: frozenset[str]
-    homeless_since: datetime | None
+    pods: tuple[SeenPod, ...]
+    jobs: tuple[SeenJob, ...]
+    own_configs: tuple[SeenConfig, ...]
+    user_config: SeenConfig | None
+    trainings: dict[str, SeenTraining | None]
     children: int
+
+    @property
+    def pod_problems(self) -> tuple[str, ...]:
+        """What keeps the pods from serving."""
+        return tuple(problem for pod in self.pods for problem in pod.problems)
+
+    @property
+    def pod_nodes(self) -> frozenset[str]:
+        """The nodes that pods of this Workspace are on."""
+        return frozenset(pod.node for pod in self.pods if pod.node)
+
+    @property
+    def homeless_since(self) -> datetime | None:
+        """Since when the scheduler finds no node for a pod; None while every pod has one."""
+        waiting = [pod.homeless_since for pod in self.pods if pod.homeless_since is not None]
+        return min(waiting, default=None)
 
 
 def observe(request: SyncRequest[Workspace], provisioner: Provisioner) -> Seen:
@@ -107,18 +133,13 @@ def observe(request: SyncRequest[Workspace], provisioner: Provisioner) -> Seen:
         nodes=tuple(seen_node(nodes[name]) for name in sorted(nodes)),
         workload=seen_workload(request),
         revisions=seen_revisions(revisions),
-        pod_problems=tuple(p for key in sorted(pods) for p in pod_problems(pods[key])),
-        pod_nodes=frozenset(filter(None, map(node_of_pod, pods.values()))),
-        homeless_since=min(filter(None, map(homeless_since, pods.values())), default=None),
+        pods=tuple(seen_pod(pods[key]) for key in sorted(pods)),
+        jobs=seen_jobs(request),
+        own_configs=own_configs(request),
+        user_config=user_config(request),
+        trainings=seen_trainings(request),
         children=sum(len(group) for group in request.children.values()),
     )
-
-
-def sent_objects(sent: ObjectMap, kind: str) -> dict[str, JsonObject]:
-    """Return the objects of a kind; that the kind was sent is what makes an empty answer true."""
-    if kind not in sent:
-        raise Unplannable(f"the request holds no {kind}: are both hooks of version v2?")
-    return sent[kind]
 
 
 def seen_claim(sent: JsonObject) -> SeenClaim:
@@ -227,54 +248,3 @@ def resolved_server(text: str | None) -> JsonObject | None:
     except ValueError:
         return None
     return found if isinstance(found, dict) else None
-
-
-def pod_problems(sent: JsonObject) -> list[str]:
-    """Say what keeps a pod from serving, in the words of who knows: scheduler, kubelet, kernel."""
-    pod = observed.Pod.model_validate(sent)
-    if pod.metadata.deletionTimestamp is not None:
-        return []
-    where = f"pod {pod.metadata.name}"
-    scheduled = pod.status.condition("PodScheduled")
-    if scheduled.status == "False":
-        return [sentence(where, scheduled.reason, scheduled.message)]
-    statuses = [*pod.status.initContainerStatuses, *pod.status.containerStatuses]
-    found = [
-        sentence(f"{where}, container {status.name}", *problem)
-        for status in statuses
-        if not status.ready and (problem := container_problem(status)) is not None
-    ]
-    if not found and pod.status.phase == "Failed":
-        return [sentence(where, pod.status.reason, pod.status.message)]
-    return found
-
-
-def node_of_pod(sent: JsonObject) -> str:
-    """Name the node that a pod is on; empty while it is on none."""
-    return observed.Pod.model_validate(sent).spec.nodeName
-
-
-def homeless_since(sent: JsonObject) -> datetime | None:
-    """Return since when the scheduler finds no node for a pod, or None if it does not look."""
-    pod = observed.Pod.model_validate(sent)
-    scheduled = pod.status.condition("PodScheduled")
-    waits = scheduled.status == "False" and pod.metadata.deletionTimestamp is None
-    return scheduled.lastTransitionTime if waits else None
-
-
-def container_problem(status: observed.ContainerStatus) -> tuple[str, str] | None:
-    """Return reason and message of a container that cannot run, or None while it is well."""
-    ended = status.state.terminated or status.lastState.terminated
-    if ended is not None and ended.exitCode != 0:
-        times = f", restarted {status.restartCount} times" if status.restartCount else ""
-        return f"{ended.reason or 'Error'} (exit code {ended.exitCode}{times})", ended.message
-    waiting = status.state.waiting
-    # Being made is no problem; a wait with a message is.
-    if waiting is None or waiting.reason in ("", "ContainerCreating", "PodInitializing"):
-        return None
-    return waiting.reason, waiting.message
-
-
-def sentence(where: str, reason: str, message: str) -> str:
-    """Join what is known; the kubelet often knows the reason only."""
-    return ": ".join(filter(None, (where, reason, message.strip())))

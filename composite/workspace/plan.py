@@ -6,6 +6,7 @@ from composite import names
 from composite.catalog import Catalog, Preset
 from composite.models import JsonObject, Value
 from composite.refusal import Refusal
+from composite.workspace.adapters import resolved_images, with_images
 from composite.workspace.api import Inference, Resource, Workspace, WorkspaceSpec
 from composite.workspace.nodes import NodeNeed, NodePlan, plan_nodes
 from composite.workspace.observe import Seen, template_gpus
@@ -18,6 +19,16 @@ from composite.workspace.revisions import (
 )
 from composite.workspace.rules import named_preset, notes, problems, read_spec
 from composite.workspace.server import Server, expected_gpus, gpus_per_pod, plan_server
+from composite.workspace.training import (
+    Training,
+    accepted_config,
+    facts_of,
+    find_config,
+    plan_training,
+    refused,
+    require_free_tag,
+    training_hash,
+)
 
 # The taints of GPU nodes that our pods accept, in the words of a pod.
 TOLERATIONS: tuple[JsonObject, ...] = (
@@ -45,6 +56,9 @@ class Plan(Value):
     labels: dict[str, str]
     node_plan: NodePlan
     server: Server | None
+    training: Training | None
+    trained: bool
+    over: bool
     template: JsonObject | None
     distributed: bool
     load_balanced: bool
@@ -80,7 +94,12 @@ def plan_newest(workspace: Workspace, seen: Seen, catalog: Catalog, now: datetim
     found = tuple(problems(workspace.metadata.name, spec, catalog, accepted))
     if found:
         raise Refusal(*found)
-    return make_plan(workspace, spec, seen, catalog, now)
+    config = None
+    if spec.tuning is not None:
+        namespace = workspace.metadata.namespace
+        config = find_config(spec.tuning, namespace, seen.user_config, catalog)
+        require_free_tag(spec.tuning, training_hash(spec.tuning, config), workspace.status.tuning)
+    return make_plan(workspace, spec, config, seen, catalog, now)
 
 
 def readable(written: JsonObject | None) -> WorkspaceSpec | None:
@@ -106,29 +125,54 @@ def plan_accepted(workspace: Workspace, seen: Seen, catalog: Catalog, now: datet
     found = tuple(problems(workspace.metadata.name, spec, catalog, accepted=None))
     if found:
         raise Refusal(*found)
-    return make_plan(workspace, spec, seen, catalog, now)
+    config = None
+    if spec.tuning is not None:
+        config = accepted_config(seen, workspace.status.tuning)
+        if config is None:
+            raise refused("the configuration that was accepted is not there any more")
+    return make_plan(workspace, spec, config, seen, catalog, now)
 
 
 def make_plan(
-    workspace: Workspace, spec: WorkspaceSpec, seen: Seen, catalog: Catalog, now: datetime
+    workspace: Workspace,
+    spec: WorkspaceSpec,
+    config: JsonObject | None,
+    seen: Seen,
+    catalog: Catalog,
+    now: datetime,
 ) -> Plan:
-    """Choose nodes and what to run on them, for a spec that breaks no rule."""
+    """
+    Choose nodes and what to run on them, for a spec that breaks no rule.
+
+    Raises:
+        Refusal: An adapter comes from a Workspace that has no result.
+
+    """
     meta, resource = workspace.metadata, spec.resource
-    inference = spec.inference or Inference()
+    before = resolved_before(spec, seen.revisions)
+    inference = with_images(spec.inference or Inference(), meta.namespace, seen, before)
     preset = named_preset(inference, catalog)
+    tuned = catalog.presets.get(spec.tuning.preset.name) if spec.tuning is not None else None
     row = catalog.instance_types.get(resource.instanceType)
-    asked = template_gpus(inference.template or {})
+    trained = is_trained(spec, config, seen, workspace)
+    over = trained or has_failed(spec, config, seen)
     need = NodeNeed(
-        gpus=expected_gpus(preset, row, asked),
+        gpus=expected_gpus(preset or tuned, row, template_gpus(inference.template or {})),
         tolerations=(*TOLERATIONS, *template_tolerations(inference)),
-        disk=preset.disk if preset is not None else TEMPLATE_DISK,
+        disk=disk_of(preset, tuned),
+        over=over,
     )
     node_plan = plan_nodes(workspace, resource, need, seen, catalog.provisioning.provisioner, now)
-    server = None
+    if trained and is_released(workspace):
+        node_plan = without_machines(node_plan)
+    server = training = None
     if preset is not None:
-        gpus = gpus_per_pod(preset, row, resource, node_plan.nodes, seen.workload)
+        gpus = gpus_per_pod(preset.gpu, row, resource, node_plan.nodes, seen.workload)
         server = plan_server(meta.name, meta.namespace, preset, inference, resource, catalog, gpus)
-        server = as_accepted(server, resolved_before(spec, seen.revisions))
+        server = as_accepted(server, before)
+    if spec.tuning is not None and tuned is not None and config is not None:
+        gpus = gpus_per_pod(facts_of(tuned).gpu, row, resource, node_plan.nodes, None)
+        training = plan_training(meta.name, tuned, spec.tuning, config, gpus, seen, catalog)
     return Plan(
         name=meta.name,
         namespace=meta.namespace,
@@ -136,15 +180,68 @@ def make_plan(
         labels=resource.node_labels,
         node_plan=node_plan,
         server=server,
+        training=training,
+        trained=trained,
+        over=over,
         template=inference.template,
         distributed=is_distributed(preset),
         load_balanced=(meta.annotations or {}).get(names.ANNOTATION_ENABLE_LB) == "True",
-        # A pending pod that asks for a GPU makes a cluster autoscaler buy a node of its own, so
-        # pods come after the nodes; once they are there, nothing that befalls a node ends them.
-        workload=node_plan.ready or seen.workload is not None,
-        revisions=plan_revisions(meta.name, spec, resolved(server), seen.revisions),
+        workload=is_wanted(node_plan, seen, training, trained=trained),
+        revisions=plan_revisions(meta.name, spec, resolved(server, inference), seen.revisions),
         notes=(*notes(spec, catalog), *preference_notes(resource, node_plan)),
     )
+
+
+def is_wanted(node_plan: NodePlan, seen: Seen, training: Training | None, *, trained: bool) -> bool:
+    """
+    Whether there shall be pods.
+
+    A pending pod that asks for a GPU makes a cluster autoscaler buy a node of its own, so pods come
+    after the nodes; once they are there, nothing that befalls a node ends them. A training that is
+    over is not begun again because somebody removed its Job.
+    """
+    if training is None:
+        return node_plan.ready or seen.workload is not None
+    exists = any(job.name == training.job for job in seen.jobs)
+    return exists or (node_plan.ready and not trained)
+
+
+def is_trained(
+    spec: WorkspaceSpec, config: JsonObject | None, seen: Seen, workspace: Workspace
+) -> bool:
+    """Whether this very training ended well, now or before its Job was removed."""
+    if spec.tuning is None or config is None:
+        return False
+    digest = training_hash(spec.tuning, config)
+    before = workspace.status.tuning
+    told = before is not None and (before.hash, before.phase) == (digest, "Succeeded")
+    return told or any(job.done and job.hash == digest for job in seen.jobs)
+
+
+def has_failed(spec: WorkspaceSpec, config: JsonObject | None, seen: Seen) -> bool:
+    """Whether this very training failed; nothing runs then until the user does something."""
+    if spec.tuning is None or config is None:
+        return False
+    digest = training_hash(spec.tuning, config)
+    return any(job.failed and job.hash == digest for job in seen.jobs)
+
+
+def is_released(workspace: Workspace) -> bool:
+    """Whether the user wants the nodes to go once the training is over; Kaito keeps them."""
+    annotations = workspace.metadata.annotations or {}
+    return annotations.get(names.ANNOTATION_RELEASE_NODES) == "True"
+
+
+def without_machines(node_plan: NodePlan) -> NodePlan:
+    """Return a plan in which no Machine is wanted any more."""
+    return node_plan.model_copy(update={"machines": (), "lacking": (), "in_use": ()})
+
+
+def disk_of(preset: Preset | None, tuned: Preset | None) -> str:
+    """Return the disk of a node: what the model needs for what is done with it."""
+    if tuned is not None:
+        return facts_of(tuned).disk
+    return preset.disk if preset is not None else TEMPLATE_DISK
 
 
 def as_accepted(server: Server, before: JsonObject | None) -> Server:
@@ -155,9 +252,13 @@ def as_accepted(server: Server, before: JsonObject | None) -> Server:
     )
 
 
-def resolved(server: Server | None) -> JsonObject | None:
-    """Return what the catalog made of a Workspace, for its revision to keep."""
-    return server.model_dump(include=set(RESOLVED)) if server is not None else None
+def resolved(server: Server | None, inference: Inference) -> JsonObject | None:
+    """Return what the catalog and other Workspaces made of this one, for its revision to keep."""
+    if server is None:
+        return None
+    images = resolved_images(inference)
+    chosen = server.model_dump(include=set(RESOLVED))
+    return {**chosen, "adapters": images} if images else chosen
 
 
 def preference_notes(resource: Resource, node_plan: NodePlan) -> tuple[str, ...]:

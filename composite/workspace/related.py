@@ -57,7 +57,53 @@ def related_rules(workspace: Workspace, provisioner: Provisioner) -> list[Relate
         namespace=meta.namespace,
         labelSelector=Labels(matchLabels={names.LABEL_WORKSPACE: meta.name}),
     )
-    return [*machine_rules(workspace, provisioner), pods, *node_rules(workspace)]
+    return [
+        *machine_rules(workspace, provisioner),
+        pods,
+        *node_rules(workspace),
+        *config_rules(workspace),
+        *adapter_rules(workspace),
+    ]
+
+
+def adapter_rules(workspace: Workspace) -> list[RelatedRule]:
+    """Ask for the Workspaces that tune the adapters, by name."""
+    wanted = tuning_workspaces(workspace)
+    if not wanted:
+        return []
+    return [
+        RelatedRule(
+            apiVersion=names.API_VERSION,
+            resource="workspaces",
+            namespace=workspace.metadata.namespace,
+            names=wanted,
+        )
+    ]
+
+
+def tuning_workspaces(workspace: Workspace) -> list[str]:
+    """Return the names of the Workspaces that adapters come from, as far as they can be read."""
+    inference = workspace.inference if isinstance(workspace.inference, dict) else {}
+    adapters = inference.get("adapters")
+    sources = [a.get("source") for a in adapters or () if isinstance(a, dict)]
+    found = [s.get("workspace") for s in sources if isinstance(s, dict)]
+    return sorted({name for name in found if isinstance(name, str) and name})
+
+
+def config_rules(workspace: Workspace) -> list[RelatedRule]:
+    """Ask for the ConfigMap with the user's training configuration, by name."""
+    name = named_config(workspace)
+    if name is None:
+        return []
+    namespace = workspace.metadata.namespace
+    return [RelatedRule(apiVersion="v1", resource="configmaps", namespace=namespace, names=[name])]
+
+
+def named_config(workspace: Workspace) -> str | None:
+    """Return the name of the ConfigMap that the user names, as far as it can be read."""
+    tuning = workspace.tuning if isinstance(workspace.tuning, dict) else {}
+    name = tuning.get("config")
+    return name if isinstance(name, str) and name else None
 
 
 def machine_rules(workspace: Workspace, provisioner: Provisioner) -> list[RelatedRule]:

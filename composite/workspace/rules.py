@@ -16,7 +16,7 @@ from difflib import get_close_matches
 from pydantic import ValidationError
 
 from composite import names
-from composite.catalog import AccessMode, Catalog, InstanceType, Preset
+from composite.catalog import AccessMode, Catalog, GpuNeed, InstanceType, Preset
 from composite.models import JsonObject, Observed
 from composite.quantity import parse_quantity
 from composite.reading import problems_of
@@ -26,17 +26,26 @@ from composite.workspace.api import (
     LABEL_KEY_PATTERN,
     NAME_PATTERN,
     PATTERN_WORDS,
+    PLACEHOLDER,
+    REPLACE_IT,
     Adapter,
+    DataDestination,
+    DataSource,
     Inference,
+    PresetRef,
     Resource,
+    Tuning,
     WorkspaceSpec,
 )
 from composite.workspace.template import Template, TemplateContainer, TemplateResources
 
-# A StatefulSet's pods carry a label of its name and 11 characters more.
+# A StatefulSet's pods carry a label of its name and 11 characters more, as a later Job does.
 # https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/
 MAX_STATEFULSET_NAME = 52
 MAX_NAME = 63
+
+# Containers beside the trainer, which is called like its Workspace.
+STEPS = (names.DOWNLOADER, names.EXTRACTOR, names.PUSHER)
 
 # Azure's GPU (N) and general (D) families: Kaito takes any of them, even one it does not know.
 UNLISTED_GPU_FAMILY = "Standard_N"
@@ -62,7 +71,8 @@ def in_words(problem: Problem) -> Problem:
     for pattern, words in PATTERN_WORDS.items():
         if problem.message.endswith(pattern):
             value = problem.message.partition(" does not match ")[0]
-            return Problem(field=problem.field, message=f"is {value}, {words}")
+            said = REPLACE_IT if PLACEHOLDER.search(value) else words
+            return Problem(field=problem.field, message=f"is {value}, {said}")
     return problem
 
 
@@ -75,15 +85,12 @@ def problems(
         yield Problem(
             field="inference", message=f"exactly one of inference and tuning is needed, {which} set"
         )
-    elif spec.tuning is not None:
-        yield Problem(
-            field="tuning",
-            message="this version serves models and cannot tune them yet: set inference instead",
-        )
     yield from name_problems(name, spec, catalog)
     yield from label_problems(spec.resource)
     if spec.inference is not None:
         yield from inference_problems(name, spec.inference, spec.resource, catalog)
+    if spec.tuning is not None:
+        yield from tuning_problems(spec.tuning, spec.resource, catalog)
     if accepted is not None:
         yield from edit_problems(spec, accepted)
 
@@ -91,7 +98,13 @@ def problems(
 def name_problems(name: str, spec: WorkspaceSpec, catalog: Catalog) -> Iterator[Problem]:
     """Check the Workspace's name, which names a Service, a container and pods too."""
     preset = named_preset(spec.inference, catalog)
-    longest = MAX_STATEFULSET_NAME if preset and preset.worldSize else MAX_NAME
+    short = spec.tuning is not None or (preset is not None and preset.worldSize is not None)
+    longest = MAX_STATEFULSET_NAME if short else MAX_NAME
+    if spec.tuning is not None and name in STEPS:
+        yield Problem(
+            field="metadata.name",
+            message=f"{name!r} is the name of a step of the training: use another name",
+        )
     if re.match(NAME_PATTERN, name) is None or len(name) > longest:
         yield Problem(
             field="metadata.name",
@@ -144,7 +157,7 @@ def inference_problems(
         yield from template_problems(inference.template)
         yield from type_problems(resource.instanceType, catalog, gpu=False)
     if inference.preset is not None:
-        yield from preset_problems(inference, catalog)
+        yield from preset_problems("inference", inference.preset, catalog)
         yield from type_problems(resource.instanceType, catalog, gpu=True)
     preset = named_preset(inference, catalog)
     row = catalog.instance_types.get(resource.instanceType)
@@ -206,15 +219,12 @@ def quantity_problems(field: str, container: TemplateContainer) -> Iterator[Prob
                 yield Problem(field=f"{field}.resources.{kind}.{name}", message=str(error))
 
 
-def preset_problems(inference: Inference, catalog: Catalog) -> Iterator[Problem]:
-    """Check that the preset exists and that its image can be had."""
-    named = inference.preset
-    if named is None:
-        return
+def preset_problems(half: str, named: PresetRef, catalog: Catalog) -> Iterator[Problem]:
+    """Check that the preset of a half of the API exists and that its image can be had."""
     preset = catalog.presets.get(named.name)
     if preset is None:
         yield Problem(
-            field="inference.preset.name",
+            field=f"{half}.preset.name",
             message=f"no preset is called {named.name!r}{nearest(named.name, catalog.presets)}; "
             "'metakaito presets' lists them",
         )
@@ -222,14 +232,79 @@ def preset_problems(inference: Inference, catalog: Catalog) -> Iterator[Problem]
     private = named.accessMode == "private"
     if preset.accessMode is AccessMode.PRIVATE and not private:
         yield Problem(
-            field="inference.preset.accessMode",
+            field=f"{half}.preset.accessMode",
             message=f"the image of {preset.name} is not public: set private, and "
             "presetOptions.image to an image of yours that holds the model",
         )
     if private and not named.presetOptions.image:
         yield Problem(
-            field="inference.preset.presetOptions.image",
+            field=f"{half}.preset.presetOptions.image",
             message="accessMode private needs the image that holds the model",
+        )
+
+
+def tuning_problems(tuning: Tuning, resource: Resource, catalog: Catalog) -> Iterator[Problem]:
+    """Check what shall be tuned, with what, and where the result goes."""
+    preset = catalog.presets.get(tuning.preset.name)
+    if preset is not None and preset.tuning is None:
+        able = ", ".join(name for name, other in sorted(catalog.presets.items()) if other.tuning)
+        yield Problem(
+            field="tuning.preset.name",
+            message=f"{preset.name} cannot be tuned; those that can are {able}",
+        )
+    else:
+        yield from preset_problems("tuning", tuning.preset, catalog)
+    if resource.count != 1:
+        yield Problem(
+            field="resource.count",
+            message="a training runs on one node, its processes on that node's GPUs: set it to 1",
+        )
+    yield from type_problems(resource.instanceType, catalog, gpu=True)
+    yield from input_problems(tuning.input)
+    yield from output_problems(tuning.output)
+
+
+def input_problems(source: DataSource) -> Iterator[Problem]:
+    """Check that the data comes from one place."""
+    given = [n for n in ("urls", "image") if getattr(source, n)]
+    given += ["volumeSource"] if source.volumeSource is not None else []
+    if len(given) != 1:
+        which = f"{' and '.join(given)} are" if given else "none is"
+        yield Problem(
+            field="tuning.input",
+            message=f"exactly one of urls, image and volumeSource is needed, {which} set",
+        )
+    yield from volume_problems("tuning.input.volumeSource", source.volumeSource)
+
+
+def volume_problems(field: str, source: JsonObject | None) -> Iterator[Problem]:
+    """Check what no API server looks at: a volume has one source, and that is an object."""
+    if source is None:
+        return
+    values = list(source.values())
+    if len(values) != 1 or not isinstance(values[0], dict):
+        yield Problem(
+            field=field,
+            message="exactly one kind of volume is needed, "
+            "for example persistentVolumeClaim: {claimName: my-data}",
+        )
+
+
+def output_problems(destination: DataDestination) -> Iterator[Problem]:
+    """Check that the result goes to one place, and can go there."""
+    by_image, by_volume = bool(destination.image), destination.volumeSource is not None
+    if by_image == by_volume:
+        which = "both are" if by_image else "neither is"
+        yield Problem(
+            field="tuning.output",
+            message=f"exactly one of image and volumeSource is needed, {which} set",
+        )
+    yield from volume_problems("tuning.output.volumeSource", destination.volumeSource)
+    if destination.image and not destination.imagePushSecret:
+        yield Problem(
+            field="tuning.output.imagePushSecret",
+            message="is needed to push the image: the name of a Secret of the type "
+            "kubernetes.io/dockerconfigjson in this namespace",
         )
 
 
@@ -338,6 +413,13 @@ def one_adapter_problems(field: str, name: str, adapter: Adapter) -> Iterator[Pr
             message=f"{name!r} is the name of the Workspace and so of its container: "
             "use another name",
         )
+    given = [n for n in ("image", "workspace") if getattr(adapter.source, n)]
+    if len(given) != 1:
+        which = "both are" if given else "neither is"
+        yield Problem(
+            field=f"{field}.source",
+            message=f"exactly one of image and workspace is needed, {which} set",
+        )
     for other in ("urls", "volumeSource"):
         if getattr(adapter.source, other) is not None:
             yield Problem(
@@ -371,6 +453,16 @@ def edit_problems(spec: WorkspaceSpec, accepted: WorkspaceSpec) -> Iterator[Prob
                 message="preset and template cannot be exchanged: create another Workspace",
             )
         changed["inference.preset"] = (accepted.inference.preset, spec.inference.preset)
+    if spec.tuning is not None and accepted.tuning is not None:
+        for field in ("preset", "method"):
+            changed[f"tuning.{field}"] = (
+                getattr(accepted.tuning, field),
+                getattr(spec.tuning, field),
+            )
+        changed["tuning.input.name"] = (
+            accepted.tuning.input.name or "",
+            spec.tuning.input.name or "",
+        )
     for field, (before, after) in changed.items():
         if before != after:
             yield Problem(field=field, message=f"{IMMUTABLE} (it was {shown(before)})")
@@ -378,6 +470,8 @@ def edit_problems(spec: WorkspaceSpec, accepted: WorkspaceSpec) -> Iterator[Prob
 
 def shown(value: object) -> str:
     """Write a former value so that the user can put it back."""
+    if value == "":
+        return "not set"
     if isinstance(value, dict):
         return ", ".join(f"{key}={item}" for key, item in value.items())
     return str(getattr(value, "name", value))
@@ -396,6 +490,10 @@ def notes(spec: WorkspaceSpec, catalog: Catalog) -> Iterator[str]:
         )
     if preset is not None and row is not None and preset.worldSize is None:
         yield from replica_notes(preset, row)
+    yield from registry_notes(spec)
+    tuned = catalog.presets.get(spec.tuning.preset.name) if spec.tuning is not None else None
+    if tuned is not None and tuned.tuning is not None and row is not None:
+        yield from memory_notes(tuned.name, tuned.tuning.gpu, row)
     for key in sorted(names.RESERVED_LABELS & spec.resource.labelSelector.labels.keys()):
         yield f"resource.labelSelector: {key} says whom a node serves and is set for you"
 
@@ -409,3 +507,22 @@ def replica_notes(preset: Preset, row: InstanceType) -> Iterator[str]:
             f"{need.count} GPUs and {need.totalMemoryGi}Gi there, {row.name} has {row.gpuCount} "
             f"and {row.gpuMemoryGi}Gi: it may not fit"
         )
+
+
+def memory_notes(name: str, need: GpuNeed, row: InstanceType) -> Iterator[str]:
+    """Say that a training may run out of memory; how much it takes the configuration decides."""
+    if row.per_gpu_memory_gi < need.perGpuMemoryGi or row.gpuCount < need.count:
+        yield (
+            f"resource.instanceType: tuning {name} takes about {need.perGpuMemoryGi}Gi on each of "
+            f"{need.count} GPUs, {row.name} has {row.per_gpu_memory_gi}Gi on each of "
+            f"{row.gpuCount}: it may run out of memory"
+        )
+
+
+def registry_notes(spec: WorkspaceSpec) -> Iterator[str]:
+    """Say that a registry looks like one of an example."""
+    if spec.tuning is None:
+        return
+    for half, image in (("input", spec.tuning.input.image), ("output", spec.tuning.output.image)):
+        if image and PLACEHOLDER.search(image):
+            yield f"tuning.{half}.image: is {image!r}, {REPLACE_IT}"

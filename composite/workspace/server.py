@@ -1,7 +1,7 @@
 """How the model server is run: image, command line, GPUs, adapters."""
 
 from composite import names
-from composite.catalog import Catalog, InstanceType, Preset
+from composite.catalog import Catalog, GpuNeed, InstanceType, Preset
 from composite.models import Value
 from composite.workspace.api import Adapter, Inference, PresetRef, Resource
 from composite.workspace.observe import SeenNode, SeenWorkload
@@ -64,7 +64,7 @@ def planned_adapter(adapter: Adapter) -> PlannedAdapter:
     return PlannedAdapter(
         name=adapter.source.name,
         key=adapter.source.name.replace("-", "_"),
-        image=adapter.source.image,
+        image=adapter.source.image or "",
         strength=adapter.strength,
     )
 
@@ -150,7 +150,7 @@ def expected_gpus(preset: Preset | None, row: InstanceType | None, asked: int) -
 
 
 def gpus_per_pod(
-    preset: Preset,
+    gpu: GpuNeed,
     row: InstanceType | None,
     resource: Resource,
     nodes: tuple[SeenNode, ...],
@@ -171,4 +171,4 @@ def gpus_per_pod(
     shown = [
         row.gpuCount if row and node.instance_type == row.name else node.gpus for node in nodes
     ]
-    return min(shown) if shown else row.gpuCount if row is not None else preset.gpu.count
+    return min(shown) if shown else row.gpuCount if row is not None else gpu.count

@@ -2,16 +2,19 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Literal, TypeAlias
 
 from composite.catalog import Provisioner
-from composite.models import Value
 from composite.refusal import Refusal
-from composite.workspace.api import Condition, PlannedMachine, Workspace, WorkspaceStatus
+from composite.workspace.api import (
+    Condition,
+    PlannedMachine,
+    Workspace,
+    WorkspaceStatus,
+)
+from composite.workspace.finding import ConditionStatus, Finding
 from composite.workspace.observe import Seen, SeenWorkload
 from composite.workspace.plan import Plan
-
-ConditionStatus: TypeAlias = Literal["True", "False", "Unknown"]
+from composite.workspace.progress import job_of, job_started, training_status
 
 # What Kaito calls the nodes' condition, and each of its states.
 # https://github.com/kaito-project/kaito/blob/v0.3.2/api/v1alpha1/condition_types.go
@@ -21,15 +24,6 @@ NODE_CONDITIONS = {
 }
 MAX_CONDITION_MESSAGE = 4096
 ABOUT_TO_BE_MADE = "the model server is about to be made"
-
-
-class Finding(Value):
-    """One thing that is so, is not so, or is not known, and why."""
-
-    type: str
-    status: ConditionStatus
-    reason: str
-    message: str
 
 
 def report(
@@ -57,6 +51,7 @@ def report(
         observedGeneration=meta.generation,
         workerNodes=list(plan.node_plan.in_use) if plan is not None else [],
         machines=planned_machines(workspace, plan),
+        tuning=training_status(plan, seen, workspace),
         conditions=[
             Condition(
                 type=finding.type,
@@ -102,12 +97,19 @@ def findings(
         yield from deleting(workspace)
         return
     nodes = resource_ready(plan)
-    serving = inference_ready(plan, seen, workspace)
+    serving = (
+        job_started(plan, plan.training, seen, workspace)
+        if plan.training is not None
+        else inference_ready(plan, seen, workspace)
+    )
     if provisioner is not Provisioner.NONE:
         yield machines_ready(plan, seen, provisioner)
     yield nodes
     yield serving
-    yield from whole(nodes, serving, plan, refusal)
+    if plan.training is not None:
+        yield from delivered(nodes, serving, plan, seen, refusal)
+    else:
+        yield from whole(nodes, serving, plan, refusal)
     yield from deleting(workspace)
 
 
@@ -141,6 +143,9 @@ def machines_ready(plan: Plan, seen: Seen, provisioner: Provisioner) -> Finding:
         if machine.name not in seen.claims or not seen.claims[machine.name].ready
     ]
     why = "; ".join(node_plan.lacking)
+    if plan.over and not unready:
+        message = f"the training is over, no {one} is needed any more"
+        return Finding(type=name, status="True", reason="TrainingIsOver", message=message)
     if not node_plan.machines:
         message = f"no {one} is needed: existing nodes are used"
         return Finding(type=name, status="True", reason="ExistingNodesUsed", message=message)
@@ -163,6 +168,13 @@ def machines_ready(plan: Plan, seen: Seen, provisioner: Provisioner) -> Finding:
 
 def resource_ready(plan: Plan) -> Finding:
     """Say whether every node is there, Ready, and shows its GPUs."""
+    if plan.over and not plan.node_plan.ready:
+        return Finding(
+            type="ResourceReady",
+            status="True",
+            reason="TrainingIsOver",
+            message="the training is over, no node is needed any more",
+        )
     if plan.node_plan.ready:
         return Finding(
             type="ResourceReady",
@@ -255,10 +267,40 @@ def whole(
     failed = any(part.reason.endswith("Failed") for part in parts)
     reason = "workspaceFailed" if failed else "workspacePending" if parts else "workspaceSucceeded"
     causes = [part.message for part in parts] or ["workspace succeeds"]
+    yield from both(status, reason, "; ".join(causes), plan, refusal)
+
+
+def both(
+    status: ConditionStatus, reason: str, message: str, plan: Plan, refusal: Refusal | None
+) -> Iterator[Finding]:
+    """Say the same under both names, and that a later edit is refused."""
     if refusal is not None:
-        causes.append(f"revision {plan.revision.number} is kept, the newest is refused: {refusal}")
+        kept = f"revision {plan.revision.number} is kept, the newest is refused: {refusal}"
+        message = f"{message}; {kept}"
     for name in ("WorkspaceSucceeded", "WorkspaceReady"):
-        yield Finding(type=name, status=status, reason=reason, message="; ".join(causes))
+        yield Finding(type=name, status=status, reason=reason, message=message)
+
+
+def delivered(
+    nodes: Finding, started: Finding, plan: Plan, seen: Seen, refusal: Refusal | None
+) -> Iterator[Finding]:
+    """Say whether the result is where it was asked for; the node matters no more then."""
+    if plan.trained:
+        yield from both("True", "workspaceSucceeded", "workspace succeeds", plan, refusal)
+        return
+    if started.status == "True":
+        job = job_of(plan.training, seen) if plan.training is not None else None
+        active, ready = (job.active, job.ready) if job is not None else (0, 0)
+        message = (
+            f"workspace has not completed, tuning job has {active} active pod, {ready} ready pod; "
+            f"{started.message}"
+        )
+        yield from both("False", "workspacePending", message, plan, refusal)
+        return
+    failed = any(part.reason.endswith("Failed") for part in (nodes, started))
+    parts = [part.message for part in (nodes, started) if part.status != "True"]
+    reason = "workspaceFailed" if failed else "workspacePending"
+    yield from both("False", reason, "; ".join(parts), plan, refusal)
 
 
 def deleting(workspace: Workspace) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from hooks.cli.options import catalog_of
 from hooks.cli.output import as_json, as_table, as_yaml, print_text
 from hooks.settings import Settings
 
-PRESET_COLUMNS = ("NAME", "FAMILY", "ACCESS", "GPUS", "GPU MEMORY", "DISK", "DISTRIBUTED")
+PRESET_COLUMNS = ("NAME", "FAMILY", "ACCESS", "GPUS", "GPU MEMORY", "DISK", "DISTRIBUTED", "TUNING")
 MOST_NAMES = 5
 TYPE_COLUMNS = ("NAME", "GPUS", "GPU MEMORY", "PER GPU", "GPU")
 
@@ -33,6 +33,7 @@ def preset_row(preset: Preset) -> tuple[object, ...]:
         f"{preset.gpu.totalMemoryGi}Gi",
         preset.disk,
         "yes" if preset.worldSize is not None else "no",
+        "yes" if preset.tuning is not None else "no",
     )
 
 

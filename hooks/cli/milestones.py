@@ -20,7 +20,7 @@ USUAL_WIDTH = 160
 SHOWN_GPUS = f"status.allocatable.{names.GPU}: "
 
 CLAIMS = ("Machine", "NodeClaim")
-WORKLOADS = ("Deployment", "StatefulSet")
+WORKLOADS = ("Deployment", "StatefulSet", "Job")
 # What is worth a line when it goes.
 MOURNED = (names.KIND, "Namespace", "Service", "Pod", "Node", *CLAIMS, *WORKLOADS)
 
@@ -47,11 +47,15 @@ STEPS = (
     Step("updated", ("Node",), "Ready=True", "is Ready"),
     Step("created", ("Deployment",), "", "is made, now that its pod can run at once"),
     Step("created", ("StatefulSet",), "", "is made, now that its pods can run at once"),
+    Step("created", ("Job",), "", "is made, now that its pod can run at once"),
     Step("created", ("Service",), "", "is made"),
     Step("updated", ("Pod",), "PodScheduled=True", "is on the node and pulls its image"),
     Step("updated", ("Pod",), "status.phase: Pending → Running", "has started and loads the model"),
     Step("updated", ("Pod",), "Ready=True", "answers"),
 )
+# What a pod does that trains is told by its Workspace instead, by the step it is at.
+ONLY_SERVING = STEPS[-2:]
+TRAINS = "JobStarted=True WorkspaceTuningJobStatusStarted: Tuning job has started: "
 
 
 class Milestones:
@@ -62,6 +66,8 @@ class Milestones:
         self._held_up: set[str] = set()
         self._going: dict[str, float] = {}
         self._said: set[tuple[str, ...]] = set()
+        self._jobs: set[str] = set()
+        self._step: dict[str, str] = {}
 
     def told(self, entries: Iterable[Entry], width: int = USUAL_WIDTH) -> Iterator[Text]:
         """Yield a line for each step, none wider than ``width``."""
@@ -75,7 +81,10 @@ class Milestones:
                 yield line
 
     def _sentences(self, entry: Entry) -> Iterator[str]:
-        kind = entry.about.partition(" ")[0]
+        kind, _, place = entry.about.partition(" ")
+        trains = kind == "Pod" and any(place.startswith(job) for job in self._jobs)
+        if kind == "Job" and entry.what == "created":
+            self._jobs.add(place)
         if entry.what == "failed":
             yield from self._failure(entry)
         elif entry.what in ("terminating", "deleted") and kind in MOURNED:
@@ -93,6 +102,7 @@ class Milestones:
             for step in STEPS
             if step.what == entry.what
             and kind in step.kinds
+            and not (trains and step in ONLY_SERVING)
             and any(detail.startswith(step.detail) for detail in (*entry.details, ""))
         )
 
@@ -134,6 +144,12 @@ class Milestones:
             reason, _, message = said.partition(": ")
             if condition == "Accepted=False":
                 yield f"is refused: {message}"
+            if condition == "JobStarted=False":
+                self._step.pop(entry.about, None)
+            doing = detail.removeprefix(TRAINS).partition(";")[0]
+            if detail.startswith(TRAINS) and self._step.get(entry.about) != doing:
+                self._step[entry.about] = doing
+                yield f"is {doing}"
             if not condition.startswith("WorkspaceReady="):
                 continue
             status, before = condition.partition("=")[2], self._ready.get(entry.about)

@@ -20,31 +20,37 @@ from schemas import problems as form_problems
 # No refusal depends on the time; the plan has to be told one all the same.
 ANY_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 
-# No tuning can be had, so how it is written need not be right: this is read in its place.
-ANY_TUNING: JsonObject = {
-    "preset": {"name": "any"},
-    "method": "lora",
-    "input": {"urls": ["https://data.example/any"]},
-    "output": {"image": "registry.example/any:1", "imagePushSecret": "any"},
-}
+# The kinds of a Workspace's children.
+CHILDREN = (
+    *(names.DEPLOYMENTS, names.STATEFULSETS, names.SERVICES, names.REVISIONS),
+    *(names.JOBS, names.CONFIGMAPS),
+)
 
 # What the core reads of a Workspace.
 READ_BY_CORE = frozenset({"resource", "inference", "tuning"})
 TYPE_FIELD = "resource.instanceType"
 
 
-def require_accepted(manifests: list[Manifest], catalog: Catalog) -> None:
+def require_accepted(
+    workspaces: list[Manifest], catalog: Catalog, beside: Iterable[JsonObject]
+) -> None:
     """
     Refuse Workspaces that cannot be accepted, all of them at once.
+
+    Args:
+        workspaces: To be accepted.
+        catalog: What they are held against.
+        beside: Objects that they may name: ConfigMaps, and each other.
 
     Raises:
         Refused: One line for each problem, ``FILE: NAME: FIELD: sentence``.
 
     """
+    there = list(beside)
     lines = [
         f"{manifest.file}: {name_of(manifest)}: {problem}"
-        for manifest in manifests
-        for problem in problems(manifest.content, catalog)
+        for manifest in workspaces
+        for problem in problems(manifest.content, catalog, there)
     ]
     if lines:
         raise Refused(*lines)
@@ -57,19 +63,19 @@ def name_of(manifest: Manifest) -> str:
     return str(name) if name else f"line {manifest.line}"
 
 
-def problems(document: JsonObject, catalog: Catalog) -> list[Problem]:
+def problems(
+    document: JsonObject, catalog: Catalog, beside: Iterable[JsonObject] = ()
+) -> list[Problem]:
     """
     Return everything that is wrong with a Workspace.
 
     Where both know of a problem, the schema words best what is wrong with the form, and the core
     names best which field breaks a rule.
     """
-    if document.get("tuning") is not None:
-        document = {**document, "tuning": ANY_TUNING}
     form = form_problems(document)
     if not readable(document):
         return form
-    rules = broken_rules(document, catalog)
+    rules = broken_rules(document, catalog, beside)
     elsewhere = [problem for problem in form if root(problem.field) not in READ_BY_CORE]
     unnamed = {problem.field for problem in rules}
     return [*(problem for problem in elsewhere if problem.field not in unnamed), *rules] or form
@@ -93,39 +99,76 @@ def written(document: JsonObject) -> JsonObject:
     return {name: document[name] for name in fields if document.get(name) is not None}
 
 
-def broken_rules(document: JsonObject, catalog: Catalog) -> tuple[Problem, ...]:
-    """Return what the core says no for, in a world where nothing exists yet."""
+def broken_rules(
+    document: JsonObject, catalog: Catalog, beside: Iterable[JsonObject]
+) -> tuple[Problem, ...]:
+    """Return what the core says no for, in a world where only what is named exists."""
     try:
-        planned(document, catalog)
+        planned(document, catalog, beside)
     except Refusal as refusal:
         return tuple(with_hint(problem, document, catalog) for problem in refusal.problems)
     return ()
 
 
-def planned(document: JsonObject, catalog: Catalog, nodes: Iterable[JsonObject] = ()) -> Plan:
+def planned(document: JsonObject, catalog: Catalog, beside: Iterable[JsonObject] = ()) -> Plan:
     """
-    Return what the core would do where nothing but some Nodes exists yet.
+    Return what the core would do where nothing of this Workspace exists yet.
+
+    Args:
+        document: The Workspace.
+        catalog: What it is held against.
+        beside: What is there already: Nodes, ConfigMaps, other Workspaces.
 
     Raises:
         Refusal: It cannot be accepted.
 
     """
     provisioner = catalog.provisioning.provisioner
-    metadata = {"name": document["metadata"]["name"], "namespace": "default", "uid": ""}
-    related = {
-        **empty(names.PODS, *claims(provisioner)),
-        names.NODES: {node["metadata"]["name"]: node for node in nodes},
-    }
+    namespace = namespace_of(document)
+    metadata = {"name": document["metadata"]["name"], "namespace": namespace, "uid": ""}
+    related = empty(
+        names.PODS, names.NODES, names.CONFIGMAPS, names.WORKSPACES, *claims(provisioner)
+    )
+    for obj in beside:
+        kind = f"{obj.get('kind')}.{obj.get('apiVersion')}"
+        name = obj["metadata"]["name"]
+        if kind == names.NODES:
+            related[kind][name] = obj
+        elif kind == names.CONFIGMAPS:
+            related[kind][f"{namespace_of(obj)}/{name}"] = with_namespace(obj)
+        elif kind == names.WORKSPACES and namespace_of(obj) == namespace:
+            related[kind][f"{namespace}/{name}"] = trained(with_namespace(obj))
     request = Request.model_validate(
         {
             "parent": {**written(document), "metadata": metadata},
-            "children": empty(
-                names.DEPLOYMENTS, names.STATEFULSETS, names.SERVICES, names.REVISIONS
-            ),
+            "children": empty(*CHILDREN),
             "related": related,
         }
     )
     return plan_newest(request.parent, observe(request, provisioner), catalog, ANY_TIME)
+
+
+def namespace_of(obj: JsonObject) -> str:
+    """Return where an object is."""
+    metadata = obj.get("metadata") or {}
+    return str(metadata.get("namespace") or "default")
+
+
+def with_namespace(obj: JsonObject) -> JsonObject:
+    """Return an object that says where it is."""
+    return {**obj, "metadata": {**obj["metadata"], "namespace": namespace_of(obj)}}
+
+
+def trained(workspace: JsonObject) -> JsonObject:
+    """Return a Workspace as it is once its training, if it has one, has ended well."""
+    found = {**written(workspace), "metadata": {**workspace["metadata"], "uid": ""}}
+    tuning = found.get("tuning")
+    if not isinstance(tuning, dict):
+        return found
+    output = tuning.get("output")
+    image = output.get("image") if isinstance(output, dict) else None
+    done = {"phase": "Succeeded", "image": image if isinstance(image, str) else None}
+    return {**found, "status": {"tuning": done}}
 
 
 def with_hint(problem: Problem, document: JsonObject, catalog: Catalog) -> Problem:
@@ -136,12 +179,12 @@ def with_hint(problem: Problem, document: JsonObject, catalog: Catalog) -> Probl
     return Problem(field=problem.field, message=f"{problem.message.partition('; ')[0]}; {hint}")
 
 
-def notes(document: JsonObject, catalog: Catalog, nodes: Iterable[JsonObject]) -> list[str]:
+def notes(document: JsonObject, catalog: Catalog, beside: Iterable[JsonObject]) -> list[str]:
     """Return what is worth a word of a Workspace that is accepted."""
     hint = hint_for(document, catalog)
     return [
         f"{note}; {hint}" if hint is not None and note.startswith(f"{TYPE_FIELD}: ") else note
-        for note in planned(document, catalog, nodes).notes
+        for note in planned(document, catalog, beside).notes
     ]
 
 

@@ -16,7 +16,7 @@ from composite.workspace.api import Resource, WorkspaceSpec
 from composite.workspace.observe import template_gpus
 from composite.workspace.rules import named_preset, read_spec
 from composite.workspace.server import expected_gpus
-from hooks.cli.errors import Failed
+from hooks.cli.errors import Failed, Refused
 from hooks.cli.files import Manifest
 from hooks.cli.options import catalog_of
 from hooks.cli.output import as_json, as_yaml, print_text
@@ -34,12 +34,14 @@ READ: dict[str, type[observed.Object]] = {
     "NodeClaim": observed.Claim,
     "Deployment": observed.Workload,
     "StatefulSet": observed.Workload,
+    "Job": observed.Job,
+    "ConfigMap": observed.ConfigMap,
     "ControllerRevision": observed.ControllerRevision,
 }
 
 # What else users keep beside a Workspace.
 BESIDE = (
-    *("ConfigMap", "Namespace", "PersistentVolume", "PersistentVolumeClaim", "Secret", "Service"),
+    *("Namespace", "PersistentVolume", "PersistentVolumeClaim", "Secret", "Service"),
     *("ServiceAccount", "StorageClass"),
 )
 
@@ -51,14 +53,34 @@ def render_files(files: Iterable[str], settings: Settings, output: str) -> None:
     """Print what the Workspaces in the files become, in the order of the files."""
     catalog = catalog_of(settings)
     worlds = read_worlds(files)
-    workspaces = [manifest for world in worlds for manifest in world.workspaces]
-    require_accepted(workspaces, catalog)
-    warn_of_namesakes(workspaces)
+    require_all_accepted(worlds, catalog)
+    warn_of_namesakes([manifest for world in worlds for manifest in world.workspaces])
     found = [obj for world in worlds for obj in rendered(world, catalog)]
     if output == "json":
         print_text(as_json({"apiVersion": "v1", "kind": "List", "items": found}))
     else:
         print_text(as_yaml(found))
+
+
+def require_all_accepted(worlds: Iterable[World], catalog: Catalog) -> None:
+    """
+    Refuse the Workspaces of several worlds that cannot be accepted, all of them at once.
+
+    Raises:
+        Failed: An object beside them cannot be read.
+        Refused: One line for each problem.
+
+    """
+    refused: list[str] = []
+    for world in worlds:
+        for manifest in world.others:
+            require_readable(manifest)
+        try:
+            require_accepted(world.workspaces, catalog, world.named)
+        except Refused as refusal:
+            refused += refusal.lines
+    if refused:
+        raise Refused(*refused)
 
 
 def rendered(world: World, catalog: Catalog) -> list[JsonObject]:
@@ -111,9 +133,9 @@ def warn_of_namesakes(workspaces: Iterable[Manifest]) -> None:
 
 def warn_of(world: World, catalog: Catalog, given: Given) -> None:
     """Say on standard error what is accepted and still worth a word."""
-    nodes = [obj for _, obj in given if is_node(obj)]
+    there = [obj for _, obj in given]
     for manifest in world.workspaces:
-        for note in notes(manifest.content, catalog, nodes):
+        for note in notes(manifest.content, catalog, there):
             warn(f"{manifest.file}: {name_of(manifest)}", note)
     for manifest in world.others:
         kind = str(manifest.content.get("kind"))
@@ -215,6 +237,9 @@ def shown_gpus(workspaces: Iterable[Manifest], catalog: Catalog) -> dict[str, Gp
 
 def needed_gpus(spec: WorkspaceSpec, catalog: Catalog) -> int:
     """Return how many GPUs each pod asks for on a node that is not in the table."""
+    tuned = catalog.presets.get(spec.tuning.preset.name) if spec.tuning is not None else None
+    if tuned is not None and tuned.tuning is not None:
+        return tuned.tuning.gpu.count
     preset = named_preset(spec.inference, catalog)
     if preset is not None:
         return preset.gpu.count

@@ -23,9 +23,9 @@ from hooks.cli.milestones import Milestones, width_of
 from hooks.cli.options import catalog_of
 from hooks.cli.output import as_json, as_table, console, print_text
 from hooks.cli.patience import Patience
-from hooks.cli.refusals import require_accepted
+from hooks.cli.refusals import name_of
 from hooks.cli.remote import Remote
-from hooks.cli.rendering import given_objects, shown_gpus, warn_of
+from hooks.cli.rendering import given_objects, require_all_accepted, shown_gpus, warn, warn_of
 from hooks.cli.story import kubectl_table, told, whys
 from hooks.cli.worlds import World, read_worlds
 from hooks.settings import Settings, fingerprint
@@ -39,11 +39,14 @@ def list_scenarios(output: str) -> None:
     """Print the scenarios that come along."""
     found = shipped()
     if output == "json":
-        rows = [{"name": one.name, "description": one.description} for one in found.values()]
+        rows = [
+            {"name": one.name, "plays": one.plays, "description": one.description}
+            for one in found.values()
+        ]
         print_text(as_json(rows))
     else:
-        rows_of_table = [(one.name, one.description) for one in found.values()]
-        print_text(as_table(("NAME", "DESCRIPTION"), rows_of_table))
+        rows_of_table = [(one.name, one.plays, one.description) for one in found.values()]
+        print_text(as_table(("NAME", "PLAYS", "DESCRIPTION"), rows_of_table))
 
 
 def simulate_file(
@@ -73,7 +76,9 @@ def simulate_file(
     chosen = find_scenario(scenario) if scenario is not None else USUAL
     catalog = catalog_of(settings)
     (world,) = read_worlds([file])
-    require_accepted(world.workspaces, catalog)
+    require_all_accepted([world], catalog)
+    if scenario is not None:
+        warn_of_other_kind(world, chosen)
     clock = Clock()
     remote = Remote(url, clock, fingerprint(catalog)) if url is not None else None
     try:
@@ -87,6 +92,17 @@ def simulate_file(
         print_story(run, clock, verbose=verbose)
     if not run.kept:
         raise Failed(*(f"{file}: {chosen.name}: {reason}" for reason in run.reasons))
+
+
+def warn_of_other_kind(world: World, scenario: Scenario) -> None:
+    """Say which Workspaces a scenario is not made for."""
+    for manifest in world.workspaces:
+        if manifest.content.get(scenario.plays) is None:
+            warn(
+                f"{manifest.file}: {name_of(manifest)}",
+                f"{scenario.name} is made for a Workspace with {scenario.plays}; 'metakaito "
+                "simulate --list' says what each scenario plays",
+            )
 
 
 def played(world: World, scenario: Scenario, hooks: Hooks, clock: Clock, settings: Settings) -> Run:

@@ -17,9 +17,10 @@ class World(NamedTuple):
     others: list[Manifest]
 
     @property
-    def objects(self) -> list[JsonObject]:
-        """Everything, the Workspaces last, for they come into a world that is there."""
-        return [manifest.content for manifest in (*self.others, *self.workspaces)]
+    def named(self) -> list[JsonObject]:
+        """Return everything that has a name, and so can be named by a Workspace."""
+        every = [manifest.content for manifest in (*self.others, *self.workspaces)]
+        return [obj for obj in every if (obj.get("metadata") or {}).get("name")]
 
 
 def read_worlds(files: Iterable[str]) -> list[World]:
@@ -59,7 +60,7 @@ def is_workspace(manifest: Manifest) -> bool:
     return (
         kind == names.KIND
         or version.startswith(f"{names.GROUP}/")
-        or (kind is None and any(field in content for field in ("resource", "inference")))
+        or (kind is None and any(field in content for field in ("resource", "inference", "tuning")))
     )
 
 

@@ -27,6 +27,28 @@ inference:
     name: phi-3-mini-4k-instruct
 """
 
+TUNING = """\
+apiVersion: kaito.sh/v1alpha1
+kind: Workspace
+metadata:
+  name: workspace-tuning-phi-3
+resource:
+  instanceType: Standard_NC24ads_A100_v4
+  labelSelector:
+    matchLabels:
+      app: tuning-phi-3
+tuning:
+  preset:
+    name: phi-3-mini-128k-instruct
+  method: qlora
+  input:
+    urls:
+      - https://data.example/train.parquet
+  output:
+    image: registry.example/adapters/phi-3:0.0.1
+    imagePushSecret: push
+"""
+
 Golden = Callable[[str, str], None]
 
 
@@ -48,8 +70,9 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working directory, with the quick start in it."""
+    """The working directory, with the quick start and a Workspace that tunes in it."""
     monkeypatch.chdir(tmp_path)
+    Path("tuning.yaml").write_text(TUNING, encoding="utf-8")
     Path("phi.yaml").write_text(QUICK_START, encoding="utf-8")
     return tmp_path
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from hooks.cli.showing import quick_start
-from tests.cli.conftest import QUICK_START, Golden, Run, documents
+from tests.cli.conftest import QUICK_START, TUNING, Golden, Run, documents
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "inference"
 
@@ -19,6 +19,18 @@ kind: Node
 metadata:
   name: mine
   labels: {apps: phi-3, node.kubernetes.io/instance-type: Standard_NC6s_v3}
+"""
+
+A_CONFIG = """\
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: mine
+data:
+  training_config.yaml: |
+    training_config:
+      QuantizationConfig: {load_in_4bit: true}
+      TrainingArgs: {output_dir: /mnt/results}
 """
 
 
@@ -289,8 +301,11 @@ REFUSED = {
     "tuning that is not complete": (
         QUICK_START.partition("inference")[0] + "tuning:\n  preset: {name: phi-2}\n",
         (
-            "-: workspace-phi-3-mini: tuning: this version serves models and cannot tune them yet: "
-            "set inference instead\n"
+            "-: workspace-phi-3-mini: tuning.method: is missing: write for example method: qlora\n"
+            "-: workspace-phi-3-mini: tuning.input: is missing: write for example input: "
+            "{urls: ['https://data.example/train.parquet']}\n"
+            "-: workspace-phi-3-mini: tuning.output: is missing: write for example output: "
+            "{image: registry.example/tuned:1.0, imagePushSecret: my-secret}\n"
         ),
     ),
     "nothing but a name": (
@@ -318,13 +333,35 @@ REFUSED = {
             "both are set\n"
         ),
     ),
-    "tuning": (
-        QUICK_START.partition("inference")[0] + "tuning:\n  preset: {name: phi-2}\n  method: lora\n"
-        "  input: {urls: [https://data.example/a]}\n"
-        "  output: {image: registry.example/a:1, imagePushSecret: push}\n",
+    "a model that cannot be tuned": (
+        TUNING.replace("phi-3-mini-128k-instruct", "falcon-40b-instruct"),
         (
-            "-: workspace-phi-3-mini: tuning: this version serves models and cannot tune them yet: "
-            "set inference instead\n"
+            "-: workspace-tuning-phi-3: tuning.preset.name: falcon-40b-instruct cannot be tuned; "
+            "those that can are falcon-40b, falcon-7b, mistral-7b, phi-2, "
+            "phi-3-medium-128k-instruct, phi-3-medium-4k-instruct, phi-3-mini-128k-instruct, "
+            "phi-3-mini-4k-instruct\n"
+        ),
+    ),
+    "a training without its ConfigMap": (
+        TUNING.replace("qlora", "qlora\n  config: mine"),
+        (
+            "-: workspace-tuning-phi-3: tuning.config: there is no ConfigMap 'mine' in namespace "
+            "'default'\n"
+        ),
+    ),
+    "a training whose ConfigMap says something unknown": (
+        TUNING.replace("qlora", "qlora\n  config: mine") + "---\n" + A_CONFIG,
+        (
+            "-: workspace-tuning-phi-3: tuning.config: there is no section called 'TrainingArgs'; "
+            "did you mean 'TrainingArguments'? there are DataCollator, DatasetConfig, LoraConfig, "
+            "ModelConfig, QuantizationConfig, TrainingArguments\n"
+        ),
+    ),
+    "an adapter of a Workspace that is not there": (
+        f"{QUICK_START}  adapters:\n  - source: {{name: mine, workspace: tuner}}\n",
+        (
+            "-: workspace-phi-3-mini: inference.adapters[0].source.workspace: there is no "
+            "Workspace 'tuner' in namespace 'default'\n"
         ),
     ),
     "a word that YAML takes for a boolean": (
@@ -471,11 +508,13 @@ def test_there_are_the_19_examples_each_with_a_comment_first() -> None:
     files = sorted(EXAMPLES.glob("kaito_workspace_*.yaml"))
 
     assert len(files) == 19
-    assert [f.name for f in files if not f.read_text("utf-8").startswith("# ")] == []
+    every = [*EXAMPLES.parent.glob("*/*.yaml")]
+    assert [f.name for f in every if not f.read_text("utf-8").startswith("# ")] == []
 
 
 def test_the_bytes_do_not_depend_on_the_hash_seed() -> None:
-    files = sorted(map(str, EXAMPLES.glob("*.yaml")))
+    folders = [EXAMPLES, EXAMPLES.parent / "tuning", EXAMPLES.parent / "together"]
+    files = [str(file) for folder in folders for file in sorted(folder.glob("*.yaml"))]
     outputs = {
         subprocess.run(  # noqa: S603
             [sys.executable, "-m", "hooks.cli", "render", *files],
@@ -487,4 +526,4 @@ def test_the_bytes_do_not_depend_on_the_hash_seed() -> None:
     }
 
     assert len(outputs) == 1
-    assert len(documents(outputs.pop().decode())) == 19 * 4 + 6
+    assert len(documents(outputs.pop().decode())) == 19 * 4 + 6 + 24

@@ -12,6 +12,11 @@ SHIPPED = Path(__file__).parents[2] / "presets" / "models"
 SCENARIOS = load_scenarios()
 
 
+def played(scenario: str) -> str:
+    """Name the file with a Workspace of the kind that a scenario plays."""
+    return {"inference": "phi.yaml", "tuning": "tuning.yaml"}[SCENARIOS[scenario].plays]
+
+
 def test_tells_the_story_of_the_quick_start(run: Run, golden: Golden) -> None:
     result = run("simulate", "phi.yaml")
 
@@ -28,7 +33,7 @@ def test_tells_every_change_if_asked_to(run: Run, golden: Golden) -> None:
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_the_short_story_is_short_and_narrow(run: Run, scenario: str) -> None:
-    story, _, _ = run("simulate", "phi.yaml", "--scenario", scenario).out.partition("\n\n")
+    story, _, _ = run("simulate", played(scenario), "--scenario", scenario).out.partition("\n\n")
 
     lines = story.splitlines()
     assert len(lines) <= 32
@@ -64,6 +69,39 @@ def test_why_stands_below_the_table_where_the_terminal_is_narrow(
     assert not any("WORKSPACESUCCEEDED" in line for line in lines)
 
 
+def test_tells_the_story_of_a_training(run: Run, golden: Golden) -> None:
+    text = "".join(
+        run("simulate", "tuning.yaml", "--scenario", scenario).out
+        for scenario in ("tuning-goes-well", "tuning-push-refused", "tuning-dataset-corrected")
+    )
+
+    golden("simulate-tuning.txt", text)
+
+
+def test_an_adapter_is_served_once_it_is_tuned(run: Run, golden: Golden) -> None:
+    file = Path(__file__).parents[2] / "examples" / "together" / "tune_then_serve.yaml"
+
+    result = run("simulate", "-", stdin=file.read_text())
+
+    assert (result.code, result.err) == (0, "")
+    golden("simulate-tune-then-serve.txt", result.out)
+
+
+def test_a_scenario_of_another_kind_is_played_with_a_warning(run: Run) -> None:
+    result = run("simulate", "tuning.yaml", "--scenario", "all-goes-well")
+
+    assert result == (
+        1,
+        result.out,
+        (
+            "tuning.yaml: workspace-tuning-phi-3: warning: all-goes-well is made for a Workspace "
+            "with inference; 'metakaito simulate --list' says what each scenario plays\n"
+            "tuning.yaml: all-goes-well: Workspace default/workspace-tuning-phi-3: no condition "
+            "InferenceReady, promised True\n"
+        ),
+    )
+
+
 def test_a_warning_does_not_keep_it_from_being_played(run: Run) -> None:
     text = QUICK_START.replace("Standard_NC6s_v3", "Standard_NEW")
 
@@ -79,12 +117,13 @@ def test_a_warning_does_not_keep_it_from_being_played(run: Run) -> None:
 def test_ends_as_promised_and_over_http_the_same_byte_for_byte(
     run: Run, server: Server, scenario: str
 ) -> None:
-    here = run("simulate", "phi.yaml", "--scenario", scenario)
-    there = run("simulate", "phi.yaml", "--scenario", scenario, "--hooks", server.url)
+    file = played(scenario)
+    here = run("simulate", file, "--scenario", scenario)
+    there = run("simulate", file, "--scenario", scenario, "--hooks", server.url)
 
     assert (here.code, here.err) == (0, "")
     assert there == here
-    assert run("simulate", "phi.yaml", "--scenario", scenario) == here
+    assert run("simulate", file, "--scenario", scenario) == here
 
 
 def test_json_tells_everything(run: Run) -> None:
@@ -122,7 +161,8 @@ def test_lists_the_scenarios_that_come_along(run: Run) -> None:
 
     assert [line.split()[0] for line in table.out.splitlines()] == ["NAME", *SCENARIOS]
     assert json.loads(listed.out) == [
-        {"name": one.name, "description": one.description} for one in SCENARIOS.values()
+        {"name": one.name, "plays": one.plays, "description": one.description}
+        for one in SCENARIOS.values()
     ]
     assert (table.code, listed.code) == (0, 0)
 

@@ -2,9 +2,11 @@
 Small makers of what a hook is asked; each states only what matters to a test.
 
 Everything is JSON as Metacontroller sends it. The defaults together are one Workspace, ``phi``,
-that serves phi-3-mini on one Standard_NC6s_v3, and a world in which nothing exists yet.
+that serves phi-3-mini on one Standard_NC6s_v3, and a world in which nothing exists yet. With
+``a_tuner`` it is one that tunes the same model on one Standard_NC24ads_A100_v4.
 """
 
+import json
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,15 +24,27 @@ EARLIER = "2026-01-01T11:00:00Z"
 UID = "3f0c2b5e-6f5a-4c55-9b0e-1f6c2d7a9e01"
 LABELS = {"apps": "phi-3"}
 TYPE = "Standard_NC6s_v3"
+TUNING_TYPE = "Standard_NC24ads_A100_v4"
 UNAVAILABLE = "all requested instance types were unavailable during launch"
 
 CHILD_KINDS = (
+    "ConfigMap.v1",
     "ControllerRevision.apps/v1",
     "Deployment.apps/v1",
+    "Job.batch/v1",
     "Service.v1",
     "StatefulSet.apps/v1",
 )
+KINDS_OF_NODES_AND_PODS = (
+    "Machine.karpenter.sh/v1alpha5",
+    "NodeClaim.karpenter.sh/v1",
+    "Node.v1",
+    "Pod.v1",
+)
 RELATED_KINDS = ("Machine.karpenter.sh/v1alpha5", "Node.v1", "Pod.v1")
+
+# The steps of a training as its pod has them, one after the other; the last is the container.
+STEPS = ("data-downloader", "phi", "pusher")
 
 
 def seconds(number: float) -> timedelta:
@@ -71,6 +85,16 @@ def a_template(**changes: object) -> JsonObject:
     return {"template": {"spec": {"containers": [container]} | changes}}
 
 
+def a_tuning(**changes: object) -> JsonObject:
+    standard: JsonObject = {
+        "preset": {"name": "phi-3-mini-4k-instruct"},
+        "method": "qlora",
+        "input": {"urls": ["https://data.example/train.parquet"]},
+        "output": {"image": "registry.example/adapters/phi:0.0.1", "imagePushSecret": "push"},
+    }
+    return without_none(standard | changes)
+
+
 def a_workspace(
     name: str = "phi",
     *,
@@ -92,6 +116,12 @@ def a_workspace(
             "status": status,
         }
     )
+
+
+def a_tuner(name: str = "phi", *, resource: object = None, **tuning: object) -> JsonObject:
+    """Return a Workspace that tunes; ``tuning`` are the fields to have instead."""
+    chosen = a_resource(instanceType=TUNING_TYPE) if resource is None else resource
+    return a_workspace(name, resource=chosen, tuning=a_tuning(**tuning))
 
 
 def a_spec(**changes: object) -> WorkspaceSpec:
@@ -193,6 +223,7 @@ def a_pod(
     last: JsonObject | None = None,
     restarts: int = 0,
     init: str = "",
+    job: str = "",
     **status: object,
 ) -> JsonObject:
     """Return a pod whose container, or whose init container called ``init``, is in trouble."""
@@ -211,9 +242,70 @@ def a_pod(
         "metadata": {
             "name": name,
             "namespace": "default",
-            "labels": {"kaito.sh/workspace": "phi"},
+            "labels": {"kaito.sh/workspace": "phi"} | ({"job-name": job} if job else {}),
         },
         "status": {"phase": "Pending", kind: [container]} | status,
+    }
+
+
+def a_config(
+    sections: object = None, *, name: str = "mine", data: JsonObject | None = None
+) -> JsonObject:
+    """Return a ConfigMap of the user's with these sections of a training configuration."""
+    chosen = {"QuantizationConfig": {"load_in_4bit": True}} if sections is None else sections
+    document = json.dumps({"training_config": chosen}, ensure_ascii=False)
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": name, "namespace": "default"},
+        "data": {"training_config.yaml": document} if data is None else data,
+    }
+
+
+def a_training_pod(
+    doing: str = "",
+    *,
+    job: str = "phi",
+    steps: tuple[str, ...] = STEPS,
+    ended: JsonObject | None = None,
+    **metadata: object,
+) -> JsonObject:
+    """
+    Return the pod of a training that does a step, none yet, or is "done".
+
+    ``ended`` is how the step ended, if it runs no more: exitCode, reason, message.
+    """
+    reached = len(steps) if doing == "done" else steps.index(doing) if doing else -1
+    now = {"terminated": ended} if ended is not None else {"running": {"startedAt": EARLIER}}
+    statuses = [
+        {
+            "name": name,
+            "ready": index < reached or (index == reached and ended is None),
+            "restartCount": 0,
+            "state": {"terminated": {"exitCode": 0, "reason": "Completed"}}
+            if index < reached
+            else now
+            if index == reached
+            else {"waiting": {"reason": "PodInitializing"}},
+        }
+        for index, name in enumerate(steps)
+    ]
+    running = "Running" if reached == len(steps) - 1 else "Pending"
+    phase = "Failed" if ended else "Succeeded" if reached == len(steps) else running
+    standard = {
+        "name": f"{job}-abcde",
+        "namespace": "default",
+        "labels": {"kaito.sh/workspace": "phi", "batch.kubernetes.io/job-name": job},
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": standard | metadata,
+        "status": {
+            "phase": phase,
+            "initContainerStatuses": statuses[:-1],
+            "containerStatuses": statuses[-1:],
+        },
     }
 
 
@@ -260,10 +352,16 @@ def a_request(
     related: Iterable[JsonObject] = (),
     kinds: Iterable[str] = RELATED_KINDS,
 ) -> JsonObject:
+    """Return a request; ConfigMaps and Workspaces are related where the parent names one."""
+    whole = a_workspace() if parent is None else parent
+    named = [
+        *(["ConfigMap.v1"] if '"config": ' in json.dumps(whole.get("tuning")) else []),
+        *(["Workspace.kaito.sh/v1alpha1"] if '"workspace": ' in json.dumps(whole) else []),
+    ]
     return {
-        "parent": a_workspace() if parent is None else parent,
+        "parent": whole,
         "children": by_kind(CHILD_KINDS, children),
-        "related": by_kind(kinds, related),
+        "related": by_kind((*kinds, *named), related),
         "finalizing": False,
     }
 
@@ -394,7 +492,7 @@ def afterwards(
         a_workload(child, ready=ready) if child["kind"] in ("Deployment", "StatefulSet") else child
         for child in answer["children"]
     ]
-    kinds = request["related"].keys()
+    kinds = [kind for kind in request["related"] if kind in KINDS_OF_NODES_AND_PODS]
     following = a_request(
         request["parent"] | {"status": answer["status"]} | (parent or {}),
         children=children,
@@ -415,3 +513,69 @@ def serving(catalog: Catalog, parent: JsonObject | None = None, **node: Any) -> 
     ]
     made = afterwards(first, planned, related=world)
     return afterwards(made, synced(made, catalog), ready=None)
+
+
+def training(
+    catalog: Catalog,
+    parent: JsonObject | None = None,
+    *,
+    world: Iterable[JsonObject] = (),
+    **node: Any,  # noqa: ANN401
+) -> JsonObject:
+    """
+    Return a request about a Workspace whose Job has just been made, on a node of its own.
+
+    ``world`` is what else there is: the user's ConfigMap, for one.
+    """
+    first = a_request(a_tuner() if parent is None else parent, related=world)
+    planned = synced(first, catalog)
+    [machine] = planned["status"]["machines"]
+    standard = {
+        "owner": first["parent"]["metadata"]["name"],
+        "instance_type": first["parent"]["resource"]["instanceType"],
+    }
+    nodes = [a_machine(machine["name"], node="node-1"), a_node(**standard | node)]
+    made = afterwards(first, planned, related=[*nodes, *world])
+    return afterwards(made, synced(made, catalog))
+
+
+def with_job(request: JsonObject, name: str = "phi", **status: object) -> JsonObject:
+    """Return the request with this reported by the Job; ``done`` and ``failed`` are its ends."""
+    ends = {
+        "done": {"succeeded": 1, "conditions": [a_condition("Complete", "True")]},
+        "failed": {
+            "failed": 1,
+            "conditions": [
+                a_condition(
+                    "Failed",
+                    "True",
+                    "Job has reached the specified backoff limit",
+                    reason="BackoffLimitExceeded",
+                )
+            ],
+        },
+    }
+    end = status.pop("end", None)
+    reported = {**status, **(ends[str(end)] if end is not None else {})}
+    jobs = request["children"]["Job.batch/v1"]
+    job = {**jobs[f"default/{name}"], "status": reported}
+    children = {**request["children"], "Job.batch/v1": {**jobs, f"default/{name}": job}}
+    return {**request, "children": children}
+
+
+def without_job(request: JsonObject) -> JsonObject:
+    """Return the request after somebody removed the Job."""
+    return {**request, "children": {**request["children"], "Job.batch/v1": {}}}
+
+
+def with_related(request: JsonObject, *others: JsonObject) -> JsonObject:
+    """Return the request with these objects in the place of those of their kinds and names."""
+    related = {kind: dict(found) for kind, found in request["related"].items()}
+    for kind, found in by_kind((), others).items():
+        related.setdefault(kind, {}).update(found)
+    return {**request, "related": related}
+
+
+def without_related(request: JsonObject, *kinds: str) -> JsonObject:
+    """Return the request in which there is nothing of these kinds any more."""
+    return {**request, "related": {**request["related"], **{kind: {} for kind in kinds}}}

@@ -107,8 +107,9 @@ def test_bug_01_an_unknown_preset_is_refused_with_a_sentence(catalog: Catalog) -
 def test_bug_02_a_bad_adapter_is_refused_when_the_workspace_is_new(catalog: Catalog) -> None:
     adapter = {"source": {"name": "poems", "image": "<YOUR_IMAGE>"}, "strength": "0.2"}
 
-    assert refusal(catalog, inference=with_adapters(adapter)).startswith(
-        "inference.adapters[0].source.image: is '<YOUR_IMAGE>', must be registry/repository:tag"
+    assert refusal(catalog, inference=with_adapters(adapter)) == (
+        "inference.adapters[0].source.image: is '<YOUR_IMAGE>', "
+        "replace the placeholder by a name of yours"
     )
 
 

@@ -5,7 +5,8 @@ import pytest
 from composite.catalog import Catalog, Provisioner
 from composite.models import JsonObject
 from composite.refusal import Unplannable
-from composite.workspace.observe import SeenClaim, SeenWorkload, pod_problems
+from composite.workspace.observe import SeenClaim, SeenWorkload
+from composite.workspace.seen_pods import seen_pod
 from tests.composite.makers import (
     EARLIER,
     RELATED_KINDS,
@@ -103,20 +104,22 @@ NAME = "ws947b23817"
 def test_trouble_with_a_pod_is_told_in_the_words_of_who_knows(
     pod: JsonObject, expected: list[str]
 ) -> None:
-    assert pod_problems(pod) == expected
+    assert seen_pod(pod).problems == tuple(expected)
 
 
 def test_a_pod_that_is_going_is_no_trouble() -> None:
     pod = a_pod(waiting={"reason": "ImagePullBackOff"})
 
-    assert pod_problems(pod | {"metadata": pod["metadata"] | {"deletionTimestamp": EARLIER}}) == []
+    leaving = pod | {"metadata": pod["metadata"] | {"deletionTimestamp": EARLIER}}
+
+    assert seen_pod(leaving).problems == ()
 
 
 def test_a_container_that_is_ready_is_no_trouble_whatever_it_went_through() -> None:
     pod = a_pod(last={"reason": "OOMKilled", "exitCode": 137}, restarts=1)
     pod["status"]["containerStatuses"][0]["ready"] = True
 
-    assert pod_problems(pod) == []
+    assert seen_pod(pod).problems == ()
 
 
 # --- Machines and NodeClaims --------------------------------------------------------------------

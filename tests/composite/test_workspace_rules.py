@@ -3,7 +3,7 @@ What is accepted and what is refused, with the whole sentence.
 
 The tables are Kaito's own unit tests (api/v1alpha1/workspace_validation_test.go, v0.3.2). Where
 metakaito says no and Kaito yes, or the other way round, the row says why. Kaito's tables about
-tuning are not here: this version refuses to tune.
+tuning are in test_tuning_rules.py.
 """
 
 from collections.abc import Iterable
@@ -36,6 +36,7 @@ NAME = (
     "must be lower-case letters, digits and '-', at most 63, a letter first and no '-' last, "
     "for example my-adapter-1"
 )
+PLACEHOLDER = "replace the placeholder by a name of yours"
 STRENGTH = 'must be a number between 0 and 1 as text, for example "0.5"'
 
 
@@ -473,6 +474,14 @@ def test_names_the_nearest_presets(catalog: Catalog, name: str, hint: str | None
     )
 
 
+TUNING: JsonObject = {
+    "preset": {"name": "falcon-7b"},
+    "method": "qlora",
+    "input": {"urls": ["https://example.com/data.parquet"]},
+    "output": {"image": "myacr.azurecr.io/tuned:0.0.1", "imagePushSecret": "push"},
+}
+
+
 @pytest.mark.parametrize(
     ("written", "expected"),
     [
@@ -482,6 +491,7 @@ def test_names_the_nearest_presets(catalog: Catalog, name: str, hint: str | None
             id="empty",
         ),
         pytest.param({"inference": a_preset()}, [], id="only inference"),
+        pytest.param({"inference": None, "tuning": TUNING}, [], id="only tuning"),
     ],
 )
 def test_exactly_one_of_inference_and_tuning(
@@ -490,23 +500,9 @@ def test_exactly_one_of_inference_and_tuning(
     assert said(catalog, **written) == expected
 
 
-TUNING: JsonObject = {
-    "preset": {"name": "falcon-7b"},
-    "method": "qlora",
-    "input": {"urls": ["https://example.com/data.parquet"]},
-    "output": {"image": "myacr.azurecr.io/tuned:0.0.1", "imagePushSecret": "push"},
-}
-
-
 def test_not_both_of_inference_and_tuning(catalog: Catalog) -> None:
     assert said(catalog, tuning=TUNING) == [
         "inference: exactly one of inference and tuning is needed, both are set"
-    ]
-
-
-def test_this_version_does_not_tune(catalog: Catalog) -> None:
-    assert said(catalog, inference=None, tuning=TUNING) == [
-        "tuning: this version serves models and cannot tune them yet: set inference instead"
     ]
 
 
@@ -533,8 +529,23 @@ def from_image(**source: object) -> JsonObject:
         ),
         pytest.param(
             [from_image(image=None)],
-            ["inference.adapters[0].source.image: is required"],
+            [
+                (
+                    "inference.adapters[0].source: exactly one of image and workspace is needed, "
+                    "neither is set"
+                )
+            ],
             id="Missing Image",
+        ),
+        pytest.param(
+            [from_image(workspace="tuner")],
+            [
+                (
+                    "inference.adapters[0].source: exactly one of image and workspace is needed, "
+                    "both are set"
+                )
+            ],
+            id="image and workspace",
         ),
         pytest.param(
             [from_image() | {"strength": "invalid"}],
@@ -668,8 +679,6 @@ def test_the_server_of_a_distributed_model_loads_no_adapters(catalog: Catalog) -
         ("aimodels.azurecr.io/data-image", False),
         ("aimodels.azurecr.io/INPUT:0.0.0", False),
         ("aimodels.azurecr.io/a:b:c", False),
-        ("<YOUR_IMAGE>", False),
-        ("ACR_REPO_HERE.azurecr.io/ADAPTER_HERE:0.0.1", False),
         ("", False),
     ],
 )
@@ -677,6 +686,15 @@ def test_images(catalog: Catalog, image: str, good: bool) -> None:  # noqa: FBT0
     found = said(catalog, inference=a_preset() | {"adapters": [from_image(image=image)]})
 
     assert found == ([] if good else [f"inference.adapters[0].source.image: is {image!r}, {IMAGE}"])
+
+
+@pytest.mark.parametrize(
+    "image", ["<YOUR_IMAGE>", "ACR_REPO_HERE.azurecr.io/ADAPTER_HERE:0.0.1", "r.example/A_HERE:1"]
+)
+def test_a_placeholder_is_to_be_replaced(catalog: Catalog, image: str) -> None:
+    found = said(catalog, inference=a_preset() | {"adapters": [from_image(image=image)]})
+
+    assert found == [f"inference.adapters[0].source.image: is {image!r}, {PLACEHOLDER}"]
 
 
 # --- the Workspace's name -----------------------------------------------------------------------
@@ -895,7 +913,7 @@ def test_preset_and_template_cannot_be_exchanged(
 def test_inference_cannot_become_tuning(catalog: Catalog) -> None:
     found = edited(catalog, {}, {"inference": None, "tuning": TUNING})
 
-    assert found[1:] == [
+    assert found == [
         "inference: cannot be added or removed: create another Workspace",
         "tuning: cannot be added or removed: create another Workspace",
     ]

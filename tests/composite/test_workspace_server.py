@@ -291,14 +291,14 @@ def test_a_pod_asks_for_all_gpus_of_its_node(
     row = catalog.instance_types.get(instance_type)
     preset = catalog.presets["falcon-40b"]
 
-    assert gpus_per_pod(preset, row, resource, seen_nodes(*nodes), None) == expected
+    assert gpus_per_pod(preset.gpu, row, resource, seen_nodes(*nodes), None) == expected
 
 
 def test_what_runs_keeps_its_gpus_when_a_node_shows_fewer(catalog: Catalog) -> None:
     resource = a_spec(resource=a_resource(instanceType="Standard_Nsku")).resource
     nodes = seen_nodes(a_node(instance_type="Standard_Nsku", gpus=3))
 
-    assert gpus_per_pod(catalog.presets["phi-2"], None, resource, nodes, running(4)) == 4
+    assert gpus_per_pod(catalog.presets["phi-2"].gpu, None, resource, nodes, running(4)) == 4
 
 
 def test_a_node_must_show_all_its_gpus_before_pods_come(catalog: Catalog) -> None:

@@ -89,6 +89,26 @@ def test_provisioning_is_passed_on() -> None:
     assert load_catalog(Cloud.AWS).provisioning == Provisioning(cloud=Cloud.AWS)
 
 
+def test_a_training_configuration_is_replaced_whole(tmp_path: Path) -> None:
+    write(tmp_path / "tuning/lora.yaml", "training_config: { LoraConfig: { r: 16 } }\n")
+
+    configs = load_catalog(overlay=tmp_path).tuning_configs
+
+    assert configs == {
+        "lora": {"LoraConfig": {"r": 16}},
+        "qlora": load_catalog().tuning_configs["qlora"],
+    }
+
+
+def test_images_are_replaced_one_by_one(tmp_path: Path) -> None:
+    write(tmp_path / "images.yaml", "pusher: registry.example.org/crane:1\n")
+    pusher = {"pusher": "registry.example.org/crane:1"}
+
+    tools = load_catalog(overlay=tmp_path).tools
+
+    assert tools == load_catalog().tools.model_copy(update=pusher)
+
+
 def test_every_mistake_of_every_file_is_told_at_once(tmp_path: Path) -> None:
     write(
         tmp_path / "models/broken.yaml",
@@ -140,7 +160,8 @@ models/broken.yaml: command.modelFlags: must be a map, not '--fast'
 models/broken.yaml: readinessTimeoutSeconds: must be a valid integer, not '60'
 models/broken.yaml: worldsize: is not a field here
 models/tiny.yml: does not belong here; there can be models/NAME.yaml, \
-instance_types/azure.yaml, instance_types/aws.yaml"""
+instance_types/azure.yaml, instance_types/aws.yaml, tuning/lora.yaml, tuning/qlora.yaml, \
+images.yaml"""
     )
 
 
@@ -192,6 +213,35 @@ instance_types/azure.yaml, instance_types/aws.yaml"""
             "line 11, column 1: 'disk' is written twice",
             id="a field twice",
         ),
+        pytest.param(
+            "images.yaml", "- busybox", "must be a map, not ['busybox']", id="a list of images"
+        ),
+        pytest.param(
+            "images.yaml", "base: busybox", "base: is not a field here", id="an unknown image"
+        ),
+        pytest.param(
+            "images.yaml", "pusher:", "pusher: must be a valid string, not None", id="no image"
+        ),
+        pytest.param("tuning/lora.yaml", "", "must be a map, not None", id="no configuration"),
+        pytest.param(
+            "tuning/qlora.yaml",
+            "LoraConfig: { r: 8 }\ntraining_config: {}",
+            "LoraConfig: is not a field here",
+            id="a section in the wrong place",
+        ),
+        pytest.param(
+            "tuning/lora.yaml",
+            "training_config: { LoraConfig: 8 }",
+            "training_config.LoraConfig: must be a map, not 8",
+            id="a value where a section should be",
+        ),
+        pytest.param(
+            "tuning/lora.yaml",
+            "training_config: { Lora: {} }",
+            "training_config.Lora: is not a section; there are ModelConfig, QuantizationConfig, "
+            "LoraConfig, TrainingArguments, DatasetConfig, DataCollator",
+            id="an unknown section",
+        ),
     ],
 )
 def test_one_mistake(tmp_path: Path, file: str, text: str, told: str) -> None:
@@ -201,7 +251,18 @@ def test_one_mistake(tmp_path: Path, file: str, text: str, told: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "file", ["phi-2.yaml", "presets/tiny.yaml", "models/old/tiny.yaml", "instance_types/gcp.yaml"]
+    "file",
+    [
+        "phi-2.yaml",
+        "presets/tiny.yaml",
+        "models/old/tiny.yaml",
+        "instance_types/gcp.yaml",
+        "tuning/parameters.yaml",
+        "tuning/LoRA.yaml",
+        "tuning/images.yaml",
+        "lora.yaml",
+        "images/tiny.yaml",
+    ],
 )
 def test_what_is_not_of_the_layout_is_refused(tmp_path: Path, file: str) -> None:
     """Else a preset in the wrong place would silently not be there."""
@@ -210,7 +271,8 @@ def test_what_is_not_of_the_layout_is_refused(tmp_path: Path, file: str) -> None
 
     assert problems(tmp_path) == (
         f"{unknown}: does not belong here; there can be models/NAME.yaml, "
-        "instance_types/azure.yaml, instance_types/aws.yaml"
+        "instance_types/azure.yaml, instance_types/aws.yaml, "
+        "tuning/lora.yaml, tuning/qlora.yaml, images.yaml"
     )
 
 

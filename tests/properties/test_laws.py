@@ -6,9 +6,19 @@ from datetime import timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from composite import names
 from composite.catalog import Catalog
 from composite.refusal import Unplannable
-from tests.properties.worlds import NOW, Json, answer_of, requests, served, shuffled, written
+from tests.properties.worlds import (
+    CONFIGS,
+    NOW,
+    Json,
+    answer_of,
+    requests,
+    served,
+    shuffled,
+    written,
+)
 
 EXAMPLES = settings(max_examples=150, deadline=None)
 
@@ -133,15 +143,41 @@ def test_children_are_named_after_the_workspace_and_stay_in_its_namespace(
 
 
 def test_the_random_worlds_hold_many_that_run(catalog: Catalog) -> None:
-    kinds: list[bool] = []
+    kinds: list[set[str]] = []
 
     @EXAMPLES
     @given(request=requests())
     def count(request: Json) -> None:
         children = answer_or_error(request, catalog).get("children", [])
-        kinds.append(any(child["kind"] in ("Deployment", "StatefulSet") for child in children))
+        kinds.append({child["kind"] for child in children})
 
     count()
 
     # Otherwise the laws above would say little about what they are there for.
-    assert sum(kinds) >= len(kinds) / 10
+    assert sum(bool({"Deployment", "StatefulSet"} & found) for found in kinds) >= len(kinds) / 30
+    assert sum("Job" in found for found in kinds) >= len(kinds) / 30
+
+
+@EXAMPLES
+@given(request=requests(), after=st.sampled_from([*CONFIGS.values(), "[", ""]))
+def test_no_edit_of_a_config_map_leaves_a_training_without_its_job(
+    request: Json, after: str, catalog: Catalog
+) -> None:
+    first = answer_or_error(request, catalog)
+    if not any(child["kind"] == "Job" for child in first.get("children", [])):
+        return
+    later = served(request, first)
+    later["related"] = {
+        **later["related"],
+        names.CONFIGMAPS: {
+            key: {**config, "data": {names.TRAINING_CONFIG_FILE: after}}
+            for key, config in later["related"][names.CONFIGMAPS].items()
+        },
+    }
+
+    second = answer_of(later, catalog)
+
+    jobs = [child for child in second["children"] if child["kind"] == "Job"]
+    assert [job["metadata"]["name"] for job in jobs] == [second["status"]["tuning"]["job"]]
+    if condition(second, "Accepted")["status"] == "False":
+        assert second["children"] == first["children"]

@@ -24,6 +24,15 @@ LABELS: list[Json] = [
     {"kaito.sh/workspace": "x", "b": "c"},
 ]
 
+CHILD_KINDS = (
+    names.CONFIGMAPS,
+    names.DEPLOYMENTS,
+    names.JOBS,
+    names.REVISIONS,
+    names.SERVICES,
+    names.STATEFULSETS,
+)
+
 AGES = [timedelta(seconds=1), timedelta(minutes=15)]
 
 adapters = st.lists(
@@ -85,7 +94,27 @@ resource = st.fixed_dictionaries(
         "preferredNodes": st.lists(st.sampled_from(["node-0", "node-1"]), max_size=2),
     },
 )
-written = st.fixed_dictionaries({"resource": resource, "inference": inference})
+CONFIGS = {
+    "good": "training_config: {QuantizationConfig: {load_in_8bit: true}, LoraConfig: {r: 16}}",
+    "tiny": "training_config: {QuantizationConfig: {load_in_4bit: true},\n"
+    "  TrainingArguments: {learning_rate: 1.0e-5, output_dir: results, max_steps: null}}",
+    "bad": "training_config: {LoraConfig: {rank: 16}}",
+}
+VOLUME: Json = {"volumeSource": {"persistentVolumeClaim": {"claimName": "claim"}}}
+PUSHED: Json = {"image": "r.example/out/adapter:1", "imagePushSecret": "push"}
+tuning = st.fixed_dictionaries(
+    {
+        "preset": st.fixed_dictionaries({"name": st.sampled_from(["phi-2", "falcon-7b", "no"])}),
+        "method": st.sampled_from(["lora", "qlora", "QLoRA", "no"]),
+        "input": st.sampled_from([{"urls": ["https://d.example/a"]}, VOLUME, {}]),
+        "output": st.sampled_from([PUSHED, VOLUME, {}]),
+    },
+    optional={"config": st.sampled_from([*CONFIGS, "none"])},
+)
+written = st.one_of(
+    st.fixed_dictionaries({"resource": resource, "inference": inference}),
+    st.fixed_dictionaries({"resource": resource, "tuning": tuning}),
+)
 
 
 @st.composite
@@ -191,17 +220,32 @@ accepted_inference: st.SearchStrategy[Json] = st.one_of(
         ),
     ),
 )
-accepted_written = st.fixed_dictionaries(
+accepted_tuning: st.SearchStrategy[Json] = st.fixed_dictionaries(
     {
-        "resource": st.fixed_dictionaries(
-            {
-                "labelSelector": st.just({"matchLabels": {"zone": "1", "apps": "a"}}),
-                "instanceType": st.just(ACCEPTED_TYPE),
-                "count": st.sampled_from([1, 2]),
-            }
+        "preset": st.fixed_dictionaries({"name": st.sampled_from(["phi-2", "falcon-7b"])}),
+        "method": st.sampled_from(["qlora", "QLoRA"]),
+        "input": st.sampled_from(
+            [{"urls": ["https://d.example/a"]}, {"image": "r.example/d/data:1"}, VOLUME]
         ),
-        "inference": accepted_inference,
-    }
+        "output": st.sampled_from([PUSHED, VOLUME]),
+    },
+    optional={"config": st.sampled_from(["good", "tiny"])},
+)
+
+
+def accepted_resource(counts: list[int]) -> st.SearchStrategy[Json]:
+    return st.fixed_dictionaries(
+        {
+            "labelSelector": st.just({"matchLabels": {"zone": "1", "apps": "a"}}),
+            "instanceType": st.just(ACCEPTED_TYPE),
+            "count": st.sampled_from(counts),
+        }
+    )
+
+
+accepted_written = st.one_of(
+    st.fixed_dictionaries({"resource": accepted_resource([1, 2]), "inference": accepted_inference}),
+    st.fixed_dictionaries({"resource": accepted_resource([1]), "tuning": accepted_tuning}),
 )
 
 
@@ -212,6 +256,17 @@ def ready_nodes(gpus: str) -> dict[str, Json]:
     return {
         name: {"metadata": {"name": name, "labels": labels}, "status": status}
         for name in ("node-0", "node-1")
+    }
+
+
+def config_maps() -> dict[str, Json]:
+    """Return the ConfigMaps that a training may name."""
+    return {
+        f"{NAMESPACE}/{name}": {
+            "metadata": {"name": name, "namespace": NAMESPACE},
+            "data": {names.TRAINING_CONFIG_FILE: text},
+        }
+        for name, text in CONFIGS.items()
     }
 
 
@@ -230,11 +285,8 @@ def requests(draw: st.DrawFn) -> Json:
             "status": {} if runs else draw(statuses()),
             **draw(accepted_written if runs else written),
         },
-        "children": {
-            kind: {}
-            for kind in (names.DEPLOYMENTS, names.STATEFULSETS, names.SERVICES, names.REVISIONS)
-        },
-        "related": {**related, names.PODS: {}},
+        "children": {kind: {} for kind in CHILD_KINDS},
+        "related": {**related, names.PODS: {}, names.CONFIGMAPS: config_maps()},
     }
 
 

@@ -44,7 +44,7 @@ MISTAKES: dict[str, tuple[JsonObject, list[str]]] = {
         adapter(source={"nmae": "a", "image": "registry.example/a:1"}),
         [
             ("inference.adapters[0].source.nmae: is not a field here; did you mean 'name'? "
-            "allowed: image, imagePullSecrets, name, urls, volumeSource"),
+            "allowed: image, imagePullSecrets, name, urls, volumeSource, workspace"),
         ],
     ),
     "a misspelt section": (

@@ -34,9 +34,10 @@ def adapters(*names: str) -> list[Any]:
     return [{"source": {"name": name, "image": IMAGE}, "strength": "1.0"} for name in names]
 
 
-def tuning() -> dict[str, Any]:
+def tuning(**source: str) -> dict[str, Any]:
     output = {"image": IMAGE, "imagePushSecret": "push"}
-    return {"preset": PRESET, "method": "lora", "input": {"image": IMAGE}, "output": output}
+    data = {"image": IMAGE, **source}
+    return {"preset": PRESET, "method": "lora", "input": data, "output": output}
 
 
 def workspace(**fields: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -212,6 +213,13 @@ EXAMPLES: dict[tuple[str, str], Examples] = {
     ("inference.preset", IMMUTABLE): SAME_PRESET,
     (
         "inference.adapters[].source",
+        "exactly one of image and workspace must be set",
+    ): Examples(
+        good=[{"name": "a", "image": IMAGE}, {"name": "a", "workspace": "tuned"}],
+        bad=[{"name": "a"}, {"name": "a", "image": IMAGE, "workspace": "tuned"}],
+    ),
+    (
+        "inference.adapters[].source",
         "an adapter comes from an image: set image instead of urls or volumeSource",
     ): Examples(
         good=[{"name": "a", "image": IMAGE}],
@@ -230,6 +238,13 @@ EXAMPLES: dict[tuple[str, str], Examples] = {
         "accessMode private needs presetOptions.image: the image that holds the model",
     ): PRIVATE,
     ("tuning.preset", IMMUTABLE): SAME_PRESET,
+    ("tuning", f"input.name: {IMMUTABLE}"): Examples(
+        good=[
+            (tuning(name="data"), tuning(name="data", image="r.example/other:2")),
+            (tuning(), tuning(image="r.example/other:2")),
+        ],
+        bad=[(tuning(name="data"), tuning(name="other")), (tuning(), tuning(name="data"))],
+    ),
     ("tuning.method", IMMUTABLE): Examples(good=[("lora", "lora")], bad=[("lora", "qlora")]),
     ("tuning.input", "exactly one of urls, image and volumeSource must be set"): Examples(
         good=[

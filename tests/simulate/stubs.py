@@ -110,6 +110,43 @@ def a_stateful_set(
     }
 
 
+def a_step(name: str, *, gpus: int = 0, **fields: Any) -> JsonObject:  # noqa: ANN401  (JSON)
+    """A container as the Jobs of a training have them."""
+    container: JsonObject = {
+        "name": name,
+        "image": f"i/{name}:1",
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+    }
+    if gpus:
+        container["resources"] = {"limits": {"nvidia.com/gpu": str(gpus)}}
+    return {**container, **fields}
+
+
+def a_job(name: str = "phi", pod: JsonObject | None = None, **spec: object) -> JsonObject:
+    """A Job that fetches data, trains on one GPU, and pushes the result."""
+    steps = {
+        "initContainers": [a_step("data-downloader"), a_step("phi", gpus=1)],
+        "containers": [a_step("pusher")],
+    }
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": name},
+        "spec": {
+            "backoffLimit": 0,
+            "template": {
+                "metadata": {"labels": {"kaito.sh/workspace": "phi"}},
+                "spec": {"restartPolicy": "Never", **steps, **(pod or {})},
+            },
+            **spec,
+        },
+    }
+
+
+def a_config_map(name: str = "settings", **data: str) -> JsonObject:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}
+
+
 def a_machine(name: str = "ws0", **labels: str) -> JsonObject:
     return {
         "apiVersion": "karpenter.sh/v1alpha5",

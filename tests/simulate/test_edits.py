@@ -3,7 +3,7 @@
 from composite.catalog import Catalog
 from composite.models import JsonObject
 from composite.simulate.scenario import Scenario
-from tests.simulate.test_shipped_scenarios import play
+from tests.simulate.plays import play
 
 
 def a_template(image: str) -> JsonObject:

@@ -61,10 +61,12 @@ def test_the_request_has_every_declared_kind_and_only_related_kinds_that_were_as
     assert sorted(request) == ["children", "controller", "finalizing", "parent", "related"]
     assert request["controller"]["spec"]["generateSelector"] is True
     assert request["children"] == {
+        "ConfigMap.v1": {},
         "Service.v1": {},
         "ControllerRevision.apps/v1": {},
         "Deployment.apps/v1": {},
         "StatefulSet.apps/v1": {},
+        "Job.batch/v1": {},
     }
     assert request["related"] == {"Node.v1": {}}
     assert request["finalizing"] is False
@@ -486,7 +488,7 @@ def test_a_cluster_scoped_child_of_a_namespaced_parent_is_made_once_and_lost() -
 
 
 def test_a_child_of_an_undeclared_kind_is_made_once_and_lost() -> None:
-    child = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}
+    child = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}}
     hooks = StubHooks(sync=wants(child))
     cluster = a_cluster(hooks)
     cluster.apply(a_workspace())
@@ -495,7 +497,7 @@ def test_a_child_of_an_undeclared_kind_is_made_once_and_lost() -> None:
     cluster.resync()
     cluster.run()
 
-    assert names_of(cluster, "ConfigMap.v1") == ["a"]
+    assert names_of(cluster, "Secret.v1") == ["a"]
 
 
 def test_a_namespace_on_a_machine_is_a_hot_loop() -> None:

@@ -3,8 +3,8 @@
 import pytest
 
 from composite.models import JsonObject
-from composite.simulate.scheduler import no_room, obstacle
-from tests.simulate.stubs import a_node, a_pod_template
+from composite.simulate.scheduler import no_room, obstacle, requests_of
+from tests.simulate.stubs import a_node, a_pod_template, a_step
 
 HOSTNAME = "kubernetes.io/hostname"
 
@@ -92,6 +92,13 @@ def test_gpus_are_counted() -> None:
     assert obstacle(a_pod(gpus=2), node, []) is None
     assert obstacle(a_pod(gpus=2), node, [a_pod(gpus=1)]) == "Insufficient nvidia.com/gpu"
     assert obstacle(a_pod(gpus=1), a_node(gpus=0), []) == "Insufficient nvidia.com/gpu"
+
+
+def test_init_containers_run_one_after_the_other_so_the_largest_request_counts() -> None:
+    pod = a_pod(gpus=1, initContainers=[a_step("a", gpus=2), a_step("b", gpus=1)])
+    beside = a_pod(gpus=2, initContainers=[a_step("a", gpus=1)])
+
+    assert requests_of(pod) == requests_of(beside) == {"nvidia.com/gpu": 2}
 
 
 def test_pods_that_repel_each_other_do_not_share_a_node() -> None:

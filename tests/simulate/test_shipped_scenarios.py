@@ -6,54 +6,16 @@ import pytest
 
 from composite import names
 from composite.catalog import Catalog, Cloud, NodeClass, Provisioner, Provisioning
-from composite.models import JsonObject
-from composite.simulate import Clock, Cluster, Gpus, Run, simulate
+from composite.simulate import Clock, Cluster
 from composite.simulate.in_process import InProcess
 from composite.simulate.scenario import Scenario
 from presets import load_catalog
 from presets.scenario_files import load_scenarios
+from tests.simulate.plays import a_workspace, example, gpus_of, play
 from tests.simulate.stubs import a_node
 
 SCENARIOS = load_scenarios()
 ENDLESS = {"no-quota-for-the-instance-type"}
-
-
-def a_workspace(
-    name: str = "workspace-phi-3-mini",
-    preset: str = "phi-3-mini-4k-instruct",
-    instance_type: str = "Standard_NC6s_v3",
-    count: int = 1,
-) -> JsonObject:
-    return {
-        "apiVersion": "kaito.sh/v1alpha1",
-        "kind": "Workspace",
-        "metadata": {"name": name},
-        "resource": {
-            "count": count,
-            "instanceType": instance_type,
-            "labelSelector": {"matchLabels": {"apps": "phi-3"}},
-        },
-        "inference": {"preset": {"name": preset}},
-    }
-
-
-def gpus_of(catalog: Catalog) -> dict[str, Gpus]:
-    return {
-        name: Gpus(instance_type.gpuResource, instance_type.gpuCount)
-        for name, instance_type in catalog.instance_types.items()
-    }
-
-
-def play(catalog: Catalog, scenario: Scenario, *given: JsonObject) -> Run:
-    clock = Clock()
-    return simulate(
-        given or (a_workspace(),),
-        scenario,
-        InProcess(catalog, clock),
-        clock=clock,
-        provisioner=catalog.provisioning.provisioner,
-        gpus=gpus_of(catalog),
-    )
 
 
 @pytest.fixture(scope="session")
@@ -78,7 +40,7 @@ def test_the_promise_is_kept_with_machines(name: str, catalog: Catalog) -> None:
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_the_promise_is_kept_with_node_claims(name: str, karpenter: Catalog) -> None:
-    run = play(karpenter, SCENARIOS[name], a_workspace(instance_type="g5.4xlarge"))
+    run = play(karpenter, SCENARIOS[name], example(SCENARIOS[name], on_aws=True))
 
     assert run.reasons == ()
     assert run.idle_writes == ()
@@ -97,7 +59,7 @@ def test_nothing_is_written_once_it_has_settled(name: str, catalog: Catalog) -> 
     cluster = Cluster(
         InProcess(catalog, clock), SCENARIOS[name], clock=clock, gpus=gpus_of(catalog)
     )
-    cluster.apply(a_workspace())
+    cluster.apply(example(SCENARIOS[name]))
     cluster.run()
     written = len(cluster.store.changes(0))
     cluster.resync()

@@ -8,7 +8,16 @@ from composite.models import JsonObject
 from composite.simulate import Clock, Run, simulate
 from composite.simulate.columns import age, columns
 from composite.simulate.scenario import Scenario
-from tests.simulate.stubs import StubHooks, a_machine, a_node, a_service, a_workspace, wants
+from tests.simulate.stubs import (
+    StubHooks,
+    a_config_map,
+    a_job,
+    a_machine,
+    a_node,
+    a_service,
+    a_workspace,
+    wants,
+)
 
 
 def a_condition(status: str, message: str = "", kind: str = "WorkspaceReady") -> JsonObject:
@@ -60,6 +69,8 @@ def test_without_a_promise_the_workspace_must_be_ready() -> None:
         ({"nodes": 2}, "Nodes: 0, promised 2"),
         ({"gone": True}, "Workspace default/phi is still there"),
         ({"attempts": 2}, "Workspace default/phi: attempts 0, promised 2"),
+        ({"jobs": 1}, "Jobs: 0, promised 1"),
+        ({"jobsMade": 2}, "Jobs made: 0, promised 2"),
     ],
 )
 def test_a_broken_promise_says_why(promise: JsonObject, reason: str) -> None:
@@ -121,6 +132,60 @@ def test_a_step_can_apply_anything() -> None:
     run = play(steps=[{"at": 5, "do": {"apply": a_node()}}], promise={"nodes": 1})
 
     assert run.kept
+
+
+def test_what_needs_a_namespace_is_applied_beside_each_workspace() -> None:
+    here, there = a_workspace(), a_workspace()
+    there["metadata"]["namespace"] = "elsewhere"
+    step = {"at": 5, "do": {"apply": a_config_map()}}
+    run = play(StubHooks(), here, there, steps=[step], promise={})
+    configs = [obj["metadata"] for obj in run.final if obj["kind"] == "ConfigMap"]
+
+    assert [item["namespace"] for item in configs] == ["default", "elsewhere"]
+
+
+def test_jobs_are_counted_those_that_are_gone_included() -> None:
+    step = {"when": "WorkspaceReady=True", "do": {"patchWorkspace": {"resource": {"count": 2}}}}
+
+    def sync(request: JsonObject) -> JsonObject:
+        count = request["parent"]["resource"]["count"]
+        status = {"conditions": [a_condition("True")]}
+        return {"status": status, "children": [a_job(f"phi-{count}")]}
+
+    run = play(StubHooks(sync=sync), steps=[step], promise={"jobs": 1, "jobsMade": 2})
+
+    assert run.reasons == ()
+
+
+def test_nothing_is_left_but_what_the_user_brought() -> None:
+    hooks = StubHooks(sync=wants(a_job(), a_config_map("made")))
+    run = play(
+        hooks,
+        a_workspace(),
+        a_config_map("given"),
+        steps=[{"at": 200, "do": {"deleteWorkspace": True}}],
+        promise={"gone": True},
+    )
+
+    assert run.reasons == ()
+    assert [obj["metadata"]["name"] for obj in run.final if obj["kind"] == "ConfigMap"] == ["given"]
+
+
+def test_of_a_log_the_timeline_tells_the_last_line() -> None:
+    hooks = StubHooks(sync=wants(a_job()))
+    run = play(hooks, a_workspace(), a_node(), faults={"outOfGpuMemory": {}}, promise={})
+    told = [detail for entry in run.timeline for detail in entry.details if "CUDA" in detail]
+
+    assert [detail.partition(". ")[0] for detail in told] == [
+        "container phi: Error torch.cuda.OutOfMemoryError: CUDA out of memory"
+    ]
+
+
+def test_a_scenario_is_for_models_that_serve_unless_it_says_otherwise() -> None:
+    fields = {"name": "test", "description": "A test."}
+
+    assert Scenario.model_validate(fields).plays == "inference"
+    assert Scenario.model_validate({**fields, "plays": "tuning"}).plays == "tuning"
 
 
 def test_what_is_given_is_there_before_the_workspaces() -> None:
@@ -196,6 +261,8 @@ def test_the_same_play_twice_gives_the_same_bytes() -> None:
         {"steps": [{"at": 1, "do": {"deleteWorkspace": True, "deleteNode": 0}}]},
         {"promise": {"conditions": {"Ready": "Maybe"}}},
         {"faults": {"sabotage": True}},
+        {"faults": {"pushRefused": {"times": 0}}},
+        {"plays": "football"},
         {"name": "Not Kebab"},
     ],
 )

@@ -1,0 +1,228 @@
+"""
+The Job that tunes a model: fetch the data, train, push the adapter; one after the other.
+
+Each step is a container that starts when the one before ended well, so a training that fails ends
+the Job at once, with its exit code and the end of its log, and only a whole result is pushed
+(docs/decisions/0009).
+Source: https://github.com/kaito-project/kaito/blob/v0.3.2/pkg/workspace/tuning/preset-tuning.go
+"""
+
+from composite import desired, names
+from composite.models import JsonObject
+from composite.workspace.placement import affinity, pod_labels, tolerations
+from composite.workspace.plan import Plan
+from composite.workspace.scripts import EXTRACT, FETCH, PUSH
+from composite.workspace.training import Training
+
+SHARED_MEMORY = "dshm"
+CONFIG = "config-volume"
+RESULTS = "results-volume"
+DATA = "data-volume"
+CREDENTIALS = "docker-config"
+SCRATCH = "scratch-volume"
+
+# The user that our own steps run as, and the group that may write to the volumes: "nonroot" of
+# the distroless images. https://github.com/GoogleContainerTools/distroless
+NOBODY = 65532
+OURS = desired.SecurityContext(runAsNonRoot=True, runAsUser=NOBODY)
+# The trainer's image belongs to root, and a data set's image to its maker: they keep their user.
+THEIRS = desired.SecurityContext()
+
+# A pod that is lost with its node is started anew; one that failed is not, for it would again.
+LOST = desired.PodFailurePolicyRule(
+    action="Ignore", onPodConditions=[desired.OnPodCondition(type="DisruptionTarget")]
+)
+
+
+def training_children(plan: Plan) -> list[desired.Object]:
+    """Return the configuration and the Job, once it may run; nothing for a model that is served."""
+    if plan.training is None:
+        return []
+    jobs = [job(plan, plan.training)] if plan.workload else []
+    return [config_map(plan, plan.training), *jobs]
+
+
+def config_map(plan: Plan, training: Training) -> desired.ConfigMap:
+    """Return the configuration of this training; its name says what it holds."""
+    return desired.ConfigMap(
+        metadata=desired.ObjectMeta(
+            name=training.config_name, namespace=plan.namespace, labels=pod_labels(plan)
+        ),
+        data={names.TRAINING_CONFIG_FILE: training.config_text},
+    )
+
+
+def job(plan: Plan, training: Training) -> desired.Job:
+    """Return the Job. It is never changed: another training is another Job."""
+    return desired.Job(
+        metadata=desired.ObjectMeta(
+            name=training.job,
+            namespace=plan.namespace,
+            labels=pod_labels(plan),
+            annotations={
+                names.ANNOTATION_REVISION: str(plan.revision.number),
+                names.ANNOTATION_TRAINING_HASH: training.hash,
+            },
+        ),
+        spec=desired.JobSpec(
+            backoffLimit=0,
+            podFailurePolicy=desired.PodFailurePolicy(rules=[LOST]),
+            template=desired.PodTemplateSpec(
+                metadata=desired.ObjectMeta(labels=pod_labels(plan)), spec=pod(plan, training)
+            ),
+        ),
+    )
+
+
+def pod(plan: Plan, training: Training) -> desired.PodSpec:
+    """Return the steps: all but the last are init containers, which run one after the other."""
+    steps = [*fetcher(training), trainer(plan, training), *pusher(training)]
+    secrets = [desired.LocalObjectReference(name=name) for name in training.pull_secrets]
+    return desired.PodSpec(
+        initContainers=steps[:-1] or None,
+        containers=steps[-1:],
+        imagePullSecrets=secrets or None,
+        affinity=affinity(plan),
+        tolerations=tolerations(),
+        volumes=volumes(training),
+        restartPolicy="Never",
+        securityContext=desired.PodSecurityContext(fsGroup=NOBODY),
+    )
+
+
+def fetcher(training: Training) -> list[desired.Container]:
+    """Return what brings the data; a volume brings it by itself."""
+    source = training.source
+    if source.urls:
+        return [
+            step(
+                names.DOWNLOADER,
+                training.tools.downloader,
+                ["sh", "-c", FETCH],
+                env={"DATA_URLS": " ".join(source.urls), "DATA_VOLUME_PATH": names.DATA_PATH},
+                mounts={DATA: names.DATA_PATH},
+            )
+        ]
+    if source.image:
+        return [
+            step(
+                names.EXTRACTOR,
+                source.image,
+                ["sh", "-c", EXTRACT],
+                env={"SOURCE_PATH": names.IMAGE_DATA_PATH, "DATA_VOLUME_PATH": names.DATA_PATH},
+                mounts={DATA: names.DATA_PATH},
+                security=THEIRS,
+            )
+        ]
+    return []
+
+
+def trainer(plan: Plan, training: Training) -> desired.Container:
+    """Return what trains, called like the Workspace."""
+    gpus = {names.GPU: str(training.gpus)}
+    return step(
+        plan.name,
+        training.image,
+        ["/bin/sh", "-c", training.command],
+        env=training.env,
+        mounts={
+            SHARED_MEMORY: names.SHARED_MEMORY_PATH,
+            CONFIG: names.CONFIG_PATH,
+            RESULTS: training.results_path,
+            DATA: names.DATA_PATH,
+        },
+        security=THEIRS,
+    ).model_copy(
+        update={
+            "ports": [desired.ContainerPort(containerPort=names.PORT)],
+            "resources": desired.ResourceRequirements(requests=gpus, limits=gpus),
+        }
+    )
+
+
+def pusher(training: Training) -> list[desired.Container]:
+    """Return what makes an image of the adapter and pushes it; a volume keeps it by itself."""
+    image = training.destination.image
+    if not image:
+        return []
+    return [
+        step(
+            names.PUSHER,
+            training.tools.pusher,
+            ["/busybox/sh", "-c", PUSH],
+            env={
+                "ADAPTER_IMAGE": image,
+                "BASE_IMAGE": training.tools.adapterBase,
+                "DOCKER_CONFIG": names.PUSH_CREDENTIALS_PATH,
+                "RESULTS_PATH": training.results_path,
+                "SCRATCH_PATH": names.SCRATCH_PATH,
+            },
+            mounts={
+                RESULTS: training.results_path,
+                CREDENTIALS: names.PUSH_CREDENTIALS_PATH,
+                SCRATCH: names.SCRATCH_PATH,
+            },
+        )
+    ]
+
+
+def step(
+    name: str,
+    image: str,
+    command: list[str],
+    *,
+    mounts: dict[str, str],
+    env: dict[str, str] | None = None,
+    security: desired.SecurityContext = OURS,
+) -> desired.Container:
+    """Return one step; where it fails, the end of its log is kept as its message."""
+    return desired.Container(
+        name=name,
+        image=image,
+        command=command,
+        env=[desired.EnvVar(name=key, value=value) for key, value in (env or {}).items()] or None,
+        volumeMounts=[
+            desired.VolumeMount(name=volume, mountPath=path) for volume, path in mounts.items()
+        ],
+        securityContext=security,
+        terminationMessagePolicy="FallbackToLogsOnError",
+    )
+
+
+def volumes(training: Training) -> list[desired.Volume | JsonObject]:
+    """Return the volumes: the user's for data and results where they are given."""
+    room = desired.EmptyDirVolumeSource()
+    memory = desired.EmptyDirVolumeSource(medium="Memory")
+    destination = training.destination
+    return [
+        desired.Volume(name=SHARED_MEMORY, emptyDir=memory),
+        desired.Volume(
+            name=CONFIG, configMap=desired.ConfigMapVolumeSource(name=training.config_name)
+        ),
+        users_volume(RESULTS, destination.volumeSource),
+        users_volume(DATA, training.source.volumeSource),
+        *(
+            [
+                credentials(destination.imagePushSecret or ""),
+                desired.Volume(name=SCRATCH, emptyDir=room),
+            ]
+            if destination.image
+            else []
+        ),
+    ]
+
+
+def users_volume(name: str, source: JsonObject | None) -> desired.Volume | JsonObject:
+    """Return a volume of the user's, or else a directory that goes with the pod."""
+    if source:
+        return {"name": name, **source}
+    return desired.Volume(name=name, emptyDir=desired.EmptyDirVolumeSource())
+
+
+def credentials(secret: str) -> desired.Volume:
+    """Return the Secret to push with, as the file that the registry's clients look for."""
+    item = desired.KeyToPath(key=".dockerconfigjson", path="config.json")
+    shown = desired.VolumeProjection(secret=desired.SecretProjection(name=secret, items=[item]))
+    return desired.Volume(
+        name=CREDENTIALS, projected=desired.ProjectedVolumeSource(sources=[shown])
+    )

@@ -1,0 +1,91 @@
+"""What the Jobs of a Workspace say, and the configurations they are given."""
+
+from composite import names, observed
+from composite.metacontroller import SyncRequest, sent_objects
+from composite.models import JsonObject, Value
+from composite.workspace.api import SeenTraining, Workspace
+from composite.workspace.related import named_config, tuning_workspaces
+
+
+class SeenJob(Value):
+    """A Job that trains, or trained."""
+
+    name: str
+    hash: str
+    config: str
+    active: int
+    ready: int
+    done: bool
+    failed: bool
+    message: str
+
+
+class SeenConfig(Value):
+    """A training configuration as somebody wrote it; ``text`` is None where the key is missing."""
+
+    name: str
+    text: str | None
+
+
+def seen_jobs(request: SyncRequest[Workspace]) -> tuple[SeenJob, ...]:
+    """Read the Jobs; a Workspace that serves is asked about none, unless it was edited to."""
+    jobs = request.children.get(names.JOBS, {})
+    if request.parent.tuning is not None:
+        jobs = sent_objects(request.children, names.JOBS)
+    return tuple(seen_job(jobs[key]) for key in sorted(jobs))
+
+
+def seen_job(sent: JsonObject) -> SeenJob:
+    """Read a Job."""
+    job = observed.Job.model_validate(sent)
+    failure = job.status.condition("Failed")
+    volumes = sent.get("spec", {}).get("template", {}).get("spec", {}).get("volumes") or ()
+    configs = [volume["configMap"]["name"] for volume in volumes if "configMap" in volume]
+    return SeenJob(
+        name=job.metadata.name,
+        hash=job.metadata.annotations.get(names.ANNOTATION_TRAINING_HASH, ""),
+        config=next(iter(configs), ""),
+        active=job.status.active,
+        ready=job.status.ready,
+        done=job.status.succeeded > 0 or job.status.condition("Complete").status == "True",
+        failed=failure.status == "True",
+        message=failure.message or failure.reason,
+    )
+
+
+def own_configs(request: SyncRequest[Workspace]) -> tuple[SeenConfig, ...]:
+    """Read the configurations that this Workspace's Jobs were given."""
+    configs = request.children.get(names.CONFIGMAPS, {})
+    if request.parent.tuning is not None:
+        configs = sent_objects(request.children, names.CONFIGMAPS)
+    return tuple(seen_config(configs[key]) for key in sorted(configs))
+
+
+def user_config(request: SyncRequest[Workspace]) -> SeenConfig | None:
+    """Read the configuration that the user names, or None if none is named or there."""
+    name = named_config(request.parent)
+    if name is None:
+        return None
+    sent = sent_objects(request.related, names.CONFIGMAPS)
+    found = sent.get(f"{request.parent.metadata.namespace}/{name}")
+    return None if found is None else seen_config(found)
+
+
+def seen_config(sent: JsonObject) -> SeenConfig:
+    """Read a ConfigMap with a training configuration."""
+    config = observed.ConfigMap.model_validate(sent)
+    return SeenConfig(name=config.metadata.name, text=config.data.get(names.TRAINING_CONFIG_FILE))
+
+
+def seen_trainings(request: SyncRequest[Workspace]) -> dict[str, SeenTraining | None]:
+    """Read how far the Workspaces are that tune the adapters; None: that one tunes nothing."""
+    wanted = tuning_workspaces(request.parent)
+    if not wanted:
+        return {}
+    sent = sent_objects(request.related, names.WORKSPACES)
+    found = (Workspace.model_validate(each) for each in sent.values())
+    return {
+        other.metadata.name: other.status.tuning or SeenTraining() if other.tuning else None
+        for other in found
+        if other.metadata.name in wanted
+    }

@@ -1,0 +1,340 @@
+"""
+How a model is tuned: configuration, data, command line, where the result goes.
+
+Source: https://github.com/kaito-project/kaito/blob/v0.3.2/pkg/workspace/tuning/preset-tuning.go
+"""
+
+import hashlib
+import json
+import posixpath
+from collections.abc import Iterator
+from difflib import get_close_matches
+
+from composite import names
+from composite.catalog import Catalog, ParameterKind, Preset, ToolImages
+from composite.catalog import Tuning as TuningFacts
+from composite.models import JsonObject, Value
+from composite.refusal import Problem, Refusal
+from composite.workspace.api import DataDestination, DataSource, SeenTraining, Tuning
+from composite.workspace.observe import Seen
+from composite.workspace.seen_jobs import SeenConfig
+from composite.workspace.server import flags
+
+# Directories that hold something else; results in them would hide it.
+TAKEN_PATHS = (names.CONFIG_PATH, names.DATA_PATH)
+LONGEST_PATH = 4096
+# A tag that is meant to move on; any other holds what was pushed to it.
+MOVING_TAG = "latest"
+HASH_DIGITS = 10
+
+QUANTIZED = ("load_in_4bit", "load_in_8bit")
+
+KINDS: dict[ParameterKind, tuple[tuple[type, ...], str]] = {
+    "text": ((str,), "a text"),
+    "integer": ((int,), "a whole number"),
+    "number": ((int, float), "a number"),
+    "boolean": ((bool,), "true or false"),
+    "list": ((list,), "a list"),
+    "object": ((dict,), "an object"),
+}
+
+
+class Training(Value):
+    """Everything about one training; equal trainings have an equal ``hash``."""
+
+    job: str
+    hash: str
+    config_name: str
+    config_text: str
+    results_path: str
+    source: DataSource
+    destination: DataDestination
+    image: str
+    command: str
+    gpus: int
+    env: dict[str, str]
+    pull_secrets: tuple[str, ...]
+    tools: ToolImages
+
+
+def plan_training(
+    name: str,
+    preset: Preset,
+    tuning: Tuning,
+    config: JsonObject,
+    gpus: int,
+    seen: Seen,
+    catalog: Catalog,
+) -> Training:
+    """
+    Return how to tune, with so many GPUs and one process on each.
+
+    A Job that runs or ran this very training keeps its name; the first is called like its
+    Workspace, a later one has digits of its hash besides.
+    """
+    facts = facts_of(preset)
+    text = config_text(config)
+    digest = training_hash(tuning, config)
+    known = next((job.name for job in seen.jobs if job.hash == digest), None)
+    free = name if all(job.name != name for job in seen.jobs) else f"{name}-{digest[:HASH_DIGITS]}"
+    return Training(
+        job=known or free,
+        hash=digest,
+        config_name=f"{name}-config-{hashlib.sha256(text.encode()).hexdigest()[:HASH_DIGITS]}",
+        config_text=text,
+        results_path=results_path(config),
+        source=tuning.input,
+        destination=tuning.output,
+        image=training_image(facts, tuning, catalog),
+        command=training_command(facts, gpus),
+        gpus=gpus,
+        env=facts.env,
+        pull_secrets=pull_secrets(tuning),
+        tools=catalog.tools,
+    )
+
+
+def facts_of(preset: Preset) -> TuningFacts:
+    """Return what is known of tuning a preset that the rules have let pass."""
+    if preset.tuning is None:
+        raise ValueError(f"{preset.name} cannot be tuned")
+    return preset.tuning
+
+
+def training_hash(tuning: Tuning, config: JsonObject) -> str:
+    """
+    Return what tells one training from another: the user's words and the configuration.
+
+    Not the nodes, nor what a new version of the catalog would choose: neither is a reason to throw
+    away a training that runs or is done.
+    """
+    written = tuning.model_dump(mode="json", exclude_none=True)
+    written["method"] = tuning.method.lower()
+    text = json.dumps([written, config], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def config_text(config: JsonObject) -> str:
+    """Write a configuration as the trainer reads it: JSON, which is YAML, in one order of keys."""
+    text = json.dumps({names.TRAINING_CONFIG: config}, indent=2, sort_keys=True, ensure_ascii=False)
+    return text + "\n"
+
+
+def training_image(facts: TuningFacts, tuning: Tuning, catalog: Catalog) -> str:
+    """Return the image that the user names, else the preset's in this installation's registry."""
+    named = tuning.preset.presetOptions.image
+    return named or f"{catalog.provisioning.image_registry}/{facts.image}"
+
+
+def training_command(facts: TuningFacts, gpus: int) -> str:
+    """Return the shell command, with one process for each GPU of the node."""
+    launch = flags({**facts.launcherFlags, "num_processes": str(gpus)})
+    return " ".join([facts.launcher, *launch, names.TRAINING_SCRIPT])
+
+
+def pull_secrets(tuning: Tuning) -> tuple[str, ...]:
+    """Return each Secret that an image of the pod may need, once; not the one to push with."""
+    listed = (*(tuning.input.imagePullSecrets or ()),)
+    return tuple(dict.fromkeys((*listed, *(tuning.preset.presetOptions.imagePullSecrets or ()))))
+
+
+def find_config(
+    tuning: Tuning, namespace: str, config: SeenConfig | None, catalog: Catalog
+) -> JsonObject:
+    """
+    Return the training configuration: the user's, or the default of the method.
+
+    Raises:
+        Refusal: The user's is not there, cannot be read, or holds what the trainer does not know.
+
+    """
+    method = tuning.method.lower()
+    if not tuning.config:
+        return resolved(catalog.tuning_configs[method])
+    if config is None:
+        raise refused(f"there is no ConfigMap {tuning.config!r} in namespace {namespace!r}")
+    found = read_config(config, catalog)
+    problems = [*section_problems(found, catalog), *method_problems(found, method)]
+    problems += path_problems(found)
+    if problems:
+        raise Refusal(*problems)
+    return resolved(found)
+
+
+def accepted_config(seen: Seen, before: SeenTraining | None) -> JsonObject | None:
+    """
+    Return the configuration that was accepted last, or None if it is not there any more.
+
+    That of the Job of which the status speaks; before there is one, the only one that there is. We
+    wrote it, so it is read as what we write, JSON, in which every number is what it was.
+    """
+    spoken_of = before.job if before is not None else ""
+    used = {job.config: job.name for job in seen.jobs}
+    ranked = sorted(
+        seen.own_configs,
+        key=lambda config: (used.get(config.name) != spoken_of, config.name in used, config.name),
+    )
+    for config in ranked:
+        found: JsonObject = json.loads(config.text or "{}").get(names.TRAINING_CONFIG, {})
+        return found
+    return None
+
+
+def refused(message: str) -> Refusal:
+    """Say no because of the configuration as a whole."""
+    return Refusal(Problem(field="tuning.config", message=message))
+
+
+def read_config(config: SeenConfig, catalog: Catalog) -> JsonObject:
+    """
+    Return what stands below ``training_config``.
+
+    Raises:
+        Refusal: There is nothing of the kind.
+
+    """
+    where = f"ConfigMap {config.name!r}"
+    if config.text is None:
+        raise refused(f"{where} has no key {names.TRAINING_CONFIG_FILE}")
+    try:
+        document = catalog.read_document(config.text)
+    except ValueError as error:
+        message = f"{where}: {names.TRAINING_CONFIG_FILE} cannot be read: {error}"
+        raise refused(message) from None
+    found = document.get(names.TRAINING_CONFIG) if isinstance(document, dict) else None
+    if not isinstance(found, dict):
+        raise refused(
+            f"{where}: {names.TRAINING_CONFIG_FILE} needs the key {names.TRAINING_CONFIG} "
+            "with the sections below it"
+        )
+    return found
+
+
+def section_problems(config: JsonObject, catalog: Catalog) -> Iterator[Problem]:
+    """Check each section and each of its parameters by name and kind."""
+    for section, values in config.items():
+        known = catalog.parameters.get(str(section))
+        if known is None:
+            yield unknown("section", str(section), list(catalog.parameters))
+        elif not isinstance(values, dict):
+            yield wrong(str(section), "must hold parameters, one on each line")
+        else:
+            for key, value in values.items():
+                yield from parameter_problems(str(section), str(key), value, known)
+
+
+def parameter_problems(
+    section: str, key: str, value: object, known: dict[str, ParameterKind]
+) -> Iterator[Problem]:
+    """Check one parameter; null stands for the library's default everywhere."""
+    kind = known.get(key)
+    if kind is None:
+        yield unknown(f"parameter of {section}", key, list(known))
+    elif kind != "any" and value is not None:
+        types, words = KINDS[kind]
+        mistaken = isinstance(value, bool) and kind != "boolean"
+        if mistaken or not (isinstance(value, types) or (kind == "number" and is_number(value))):
+            yield wrong(f"{section}.{key}", f"must be {words}, is {value!r}")
+
+
+def is_number(value: object) -> bool:
+    """Whether a text is a number, as 2e-4 is, which YAML 1.1 reads as text."""
+    try:
+        float(str(value))
+    except ValueError:
+        return False
+    return isinstance(value, str)
+
+
+def unknown(what: str, name: str, known: list[str]) -> Problem:
+    """Say that there is no such thing, and what there is."""
+    near = get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return Problem(
+        field="tuning.config",
+        message=f"there is no {what} called {name!r}; {hint}there are {', '.join(sorted(known))}",
+    )
+
+
+def wrong(where: str, message: str) -> Problem:
+    """Say what is wrong with a section or a parameter."""
+    return Problem(field="tuning.config", message=f"{where} {message}")
+
+
+def method_problems(config: JsonObject, method: str) -> Iterator[Problem]:
+    """Check that the quantization is that of the method, which decides which one runs."""
+    section = config.get("QuantizationConfig")
+    section = section if isinstance(section, dict) else {}
+    used = [key for key in QUANTIZED if section.get(key) is True]
+    if len(used) > 1:
+        yield wrong("QuantizationConfig", "cannot have both load_in_4bit and load_in_8bit")
+    if method == "lora" and used:
+        yield wrong(
+            f"QuantizationConfig.{used[0]}", "must not be true for the method lora: use qlora"
+        )
+    if method == "qlora" and not used:
+        yield wrong("QuantizationConfig", "needs load_in_4bit or load_in_8bit for the method qlora")
+
+
+def path_problems(config: JsonObject) -> Iterator[Problem]:
+    """Check that the results go to a directory of their own, where they are looked for."""
+    arguments = config.get("TrainingArguments")
+    written = arguments.get("output_dir") if isinstance(arguments, dict) else None
+    path = results_path(config)
+    below = path.startswith(f"{names.MOUNT_ROOT}/") and written not in ("", names.MOUNT_ROOT)
+    taken = any(path == other or path.startswith(f"{other}/") for other in TAKEN_PATHS)
+    # What a mount path may hold. https://kubernetes.io/docs/concepts/storage/volumes/
+    possible = ":" not in path and len(path) <= LONGEST_PATH
+    if not below or taken or not possible:
+        yield wrong(
+            "TrainingArguments.output_dir",
+            f"leads to {path}, must be a directory of its own below {names.MOUNT_ROOT}, "
+            "for example /mnt/results",
+        )
+
+
+def results_path(config: JsonObject) -> str:
+    """Return the directory of the results; a relative one is meant below /mnt."""
+    arguments = config.get("TrainingArguments")
+    written = arguments.get("output_dir") if isinstance(arguments, dict) else None
+    if not isinstance(written, str) or not written:
+        return names.RESULTS_PATH
+    if written.startswith(f"{names.MOUNT_ROOT}/"):
+        return posixpath.normpath(written)
+    return posixpath.normpath(posixpath.join(names.MOUNT_ROOT, written.lstrip("/")))
+
+
+def resolved(config: JsonObject) -> JsonObject:
+    """
+    Return the configuration as the trainer shall read it.
+
+    With the directory of the results written out, so that it writes where the volume is mounted;
+    without nulls, which mean the default and which it would take for the text "None".
+    """
+    sections = {
+        section: {key: value for key, value in (values or {}).items() if value is not None}
+        for section, values in config.items()
+    }
+    arguments = {**sections.get("TrainingArguments", {}), "output_dir": results_path(config)}
+    return {**sections, "TrainingArguments": arguments}
+
+
+def require_free_tag(tuning: Tuning, digest: str, before: SeenTraining | None) -> None:
+    """
+    Refuse to push another result under a tag that holds one of this Workspace's.
+
+    Raises:
+        Refusal: Another training of this Workspace ended well and was pushed there.
+
+    """
+    image = tuning.output.image
+    if before is None or before.hash == digest or not image:
+        return
+    if image in before.delivered and image.rpartition(":")[2] != MOVING_TAG:
+        raise Refusal(
+            Problem(
+                field="tuning.output.image",
+                message=f"{image} holds the result of an earlier training: use another tag to "
+                f"keep it, or the tag {MOVING_TAG} to overwrite it",
+            )
+        )
