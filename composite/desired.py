@@ -73,6 +73,7 @@ class VolumeMount(Desired):
 
     name: str
     mountPath: str
+    subPath: str | None = None
 
 
 class EmptyDirVolumeSource(Desired):
@@ -305,11 +306,19 @@ class OnPodCondition(Desired):
     status: Literal["True"] = "True"
 
 
-class PodFailurePolicyRule(Desired):
-    """What a failed pod means for its Job."""
+class OnExitCodes(Desired):
+    """How a container ended."""
 
-    action: Literal["Ignore"]
-    onPodConditions: list[OnPodCondition]
+    operator: Literal["In", "NotIn"]
+    values: list[int]
+
+
+class PodFailurePolicyRule(Desired):
+    """What a failed pod means for its Job; exactly one of the two says for which pods."""
+
+    action: Literal["Count", "FailJob"]
+    onPodConditions: list[OnPodCondition] | None = None
+    onExitCodes: OnExitCodes | None = None
 
 
 class PodFailurePolicy(Desired):
@@ -339,6 +348,7 @@ class ConfigMap(Object):
 
     apiVersion: Literal["v1"] = "v1"
     kind: Literal["ConfigMap"] = "ConfigMap"
+    immutable: bool
     data: dict[str, str]
 
 

@@ -14,7 +14,11 @@ from composite.workspace.observe import Seen
 
 
 def with_images(
-    inference: Inference, namespace: str, seen: Seen, before: JsonObject | None
+    inference: Inference,
+    namespace: str,
+    seen: Seen,
+    before: JsonObject | None,
+    served: dict[tuple[str, str], str],
 ) -> Inference:
     """
     Return what to serve with an image for every adapter.
@@ -23,7 +27,9 @@ def with_images(
         inference: Its adapters may name Workspaces.
         namespace: Where those are.
         seen: How far they are.
-        before: What the same was resolved to when it was accepted, if it ever was.
+        before: What the same was resolved to when it was accepted, if it is what was accepted last.
+        served: Images that are served, by adapter and Workspace: an edit of something else goes
+            on with them while that Workspace has no result.
 
     Raises:
         Refusal: A Workspace that is named is not there, tunes nothing, or is not done yet.
@@ -35,21 +41,26 @@ def with_images(
         problem
         for index, adapter in enumerate(inference.adapters or ())
         if adapter.source.name not in images
+        and (adapter.source.name, adapter.source.workspace) not in served
         for problem in workspace_problems(index, adapter, namespace, seen)
     ]
     if problems:
         raise Refusal(*problems)
-    found = tuple(with_image(adapter, images, seen) for adapter in inference.adapters or ())
+    found = tuple(with_image(adapter, images, served, seen) for adapter in inference.adapters or ())
     return inference.model_copy(update={"adapters": found or None})
 
 
-def with_image(adapter: Adapter, images: dict[str, str], seen: Seen) -> Adapter:
+def with_image(
+    adapter: Adapter, images: dict[str, str], served: dict[tuple[str, str], str], seen: Seen
+) -> Adapter:
     """Return an adapter with its image."""
     source = adapter.source
     if source.workspace is None:
         return adapter
     training = seen.trainings.get(source.workspace)
-    image = images.get(source.name) or (training.image if training is not None else None)
+    is_done = training is not None and training.phase == "Succeeded"
+    result = training.image if training is not None and is_done else None
+    image = images.get(source.name) or result or served.get((source.name, source.workspace))
     return adapter.model_copy(update={"source": source.model_copy(update={"image": image})})
 
 

@@ -28,7 +28,7 @@ NAME_PATTERN = r"^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$"
 IMAGE_PATTERN = r"^\S+/[^:/A-Z\s]+:[^:/\s]+$"
 # The same, and no digest: nothing can be pushed to one.
 PUSHED_IMAGE_PATTERN = r"^\S+/[^:/A-Z@\s]+:[^:/@\s]+$"
-URL_PATTERN = r"^[a-z][a-z0-9+.-]*://\S+$"
+URL_PATTERN = r"^(https?|ftp)://[^\s#]+(#sha256=[0-9A-Fa-f]{64})?$"
 STRENGTH_PATTERN = r"^([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,2})?$"
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
 LABEL_VALUE_PATTERN = r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$"
@@ -47,7 +47,8 @@ PATTERN_WORDS = {
     LABEL_VALUE_PATTERN: "must be a label's value: letters, digits, '-', '_' and '.' between "
     "letters or digits, at most 63",
     METHOD_PATTERN: "must be lora or qlora",
-    URL_PATTERN: "must be an address, for example https://data.example/train.parquet",
+    URL_PATTERN: "must be an address, for example https://data.example/train.parquet, "
+    "behind which #sha256=<64 hex digits> may stand",
     NAME_PATTERN: "must be lower-case letters, digits and '-', at most 63, "
     "a letter first and no '-' last, for example my-adapter-1",
     STRENGTH_PATTERN: 'must be a number between 0 and 1 as text, for example "0.5"',

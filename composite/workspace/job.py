@@ -12,6 +12,7 @@ from composite.models import JsonObject
 from composite.workspace.placement import affinity, pod_labels, tolerations
 from composite.workspace.plan import Plan
 from composite.workspace.scripts import EXTRACT, FETCH, PUSH
+from composite.workspace.seen_jobs import IMAGE_VARIABLE
 from composite.workspace.training import Training
 
 SHARED_MEMORY = "dshm"
@@ -28,10 +29,15 @@ OURS = desired.SecurityContext(runAsNonRoot=True, runAsUser=NOBODY)
 # The trainer's image belongs to root, and a data set's image to its maker: they keep their user.
 THEIRS = desired.SecurityContext()
 
-# A pod that is lost with its node is started anew; one that failed is not, for it would again.
+# A pod that is lost with its node is started anew, so often and no more: one that the kubelet
+# evicts, since it fills the disk, is lost as well and would be again. One that failed is not.
 LOST = desired.PodFailurePolicyRule(
-    action="Ignore", onPodConditions=[desired.OnPodCondition(type="DisruptionTarget")]
+    action="Count", onPodConditions=[desired.OnPodCondition(type="DisruptionTarget")]
 )
+FAILED = desired.PodFailurePolicyRule(
+    action="FailJob", onExitCodes=desired.OnExitCodes(operator="NotIn", values=[0])
+)
+TIMES_LOST = 6
 
 
 def training_children(plan: Plan) -> list[desired.Object]:
@@ -48,6 +54,7 @@ def config_map(plan: Plan, training: Training) -> desired.ConfigMap:
         metadata=desired.ObjectMeta(
             name=training.config_name, namespace=plan.namespace, labels=pod_labels(plan)
         ),
+        immutable=True,
         data={names.TRAINING_CONFIG_FILE: training.config_text},
     )
 
@@ -65,8 +72,8 @@ def job(plan: Plan, training: Training) -> desired.Job:
             },
         ),
         spec=desired.JobSpec(
-            backoffLimit=0,
-            podFailurePolicy=desired.PodFailurePolicy(rules=[LOST]),
+            backoffLimit=TIMES_LOST,
+            podFailurePolicy=desired.PodFailurePolicy(rules=[LOST, FAILED]),
             template=desired.PodTemplateSpec(
                 metadata=desired.ObjectMeta(labels=pod_labels(plan)), spec=pod(plan, training)
             ),
@@ -120,7 +127,7 @@ def fetcher(training: Training) -> list[desired.Container]:
 def trainer(plan: Plan, training: Training) -> desired.Container:
     """Return what trains, called like the Workspace."""
     gpus = {names.GPU: str(training.gpus)}
-    return step(
+    trains = step(
         plan.name,
         training.image,
         ["/bin/sh", "-c", training.command],
@@ -132,8 +139,15 @@ def trainer(plan: Plan, training: Training) -> desired.Container:
             DATA: names.DATA_PATH,
         },
         security=THEIRS,
-    ).model_copy(
+    )
+    return trains.model_copy(
         update={
+            "volumeMounts": [
+                mount.model_copy(update={"subPath": training.results_directory})
+                if mount.name == RESULTS
+                else mount
+                for mount in trains.volumeMounts or ()
+            ],
             "ports": [desired.ContainerPort(containerPort=names.PORT)],
             "resources": desired.ResourceRequirements(requests=gpus, limits=gpus),
         }
@@ -151,7 +165,7 @@ def pusher(training: Training) -> list[desired.Container]:
             training.tools.pusher,
             ["/busybox/sh", "-c", PUSH],
             env={
-                "ADAPTER_IMAGE": image,
+                IMAGE_VARIABLE: image,
                 "BASE_IMAGE": training.tools.adapterBase,
                 "DOCKER_CONFIG": names.PUSH_CREDENTIALS_PATH,
                 "RESULTS_PATH": training.results_path,
@@ -215,7 +229,7 @@ def volumes(training: Training) -> list[desired.Volume | JsonObject]:
 def users_volume(name: str, source: JsonObject | None) -> desired.Volume | JsonObject:
     """Return a volume of the user's, or else a directory that goes with the pod."""
     if source:
-        return {"name": name, **source}
+        return {**source, "name": name}
     return desired.Volume(name=name, emptyDir=desired.EmptyDirVolumeSource())
 
 

@@ -15,6 +15,7 @@ from composite.workspace.revisions import (
     last_accepted,
     plan_revisions,
     resolved_before,
+    served_images,
     what_runs,
 )
 from composite.workspace.rules import named_preset, notes, problems, read_spec
@@ -24,6 +25,7 @@ from composite.workspace.training import (
     accepted_config,
     facts_of,
     find_config,
+    given_config,
     plan_training,
     refused,
     require_free_tag,
@@ -98,7 +100,10 @@ def plan_newest(workspace: Workspace, seen: Seen, catalog: Catalog, now: datetim
     if spec.tuning is not None:
         namespace = workspace.metadata.namespace
         config = find_config(spec.tuning, namespace, seen.user_config, catalog)
-        require_free_tag(spec.tuning, training_hash(spec.tuning, config), workspace.status.tuning)
+        digest = training_hash(spec.tuning, config)
+        require_free_tag(spec.tuning, digest, seen, workspace.status.tuning)
+        # What runs keeps what it was given: the default may be another one by now.
+        config = given_config(workspace.metadata.name, digest, seen) or config
     return make_plan(workspace, spec, config, seen, catalog, now)
 
 
@@ -127,7 +132,7 @@ def plan_accepted(workspace: Workspace, seen: Seen, catalog: Catalog, now: datet
         raise Refusal(*found)
     config = None
     if spec.tuning is not None:
-        config = accepted_config(seen, workspace.status.tuning)
+        config = accepted_config(workspace.metadata.name, seen, workspace.status.tuning)
         if config is None:
             raise refused("the configuration that was accepted is not there any more")
     return make_plan(workspace, spec, config, seen, catalog, now)
@@ -150,7 +155,9 @@ def make_plan(
     """
     meta, resource = workspace.metadata, spec.resource
     before = resolved_before(spec, seen.revisions)
-    inference = with_images(spec.inference or Inference(), meta.namespace, seen, before)
+    inference = with_images(
+        spec.inference or Inference(), meta.namespace, seen, before, served_images(seen.revisions)
+    )
     preset = named_preset(inference, catalog)
     tuned = catalog.presets.get(spec.tuning.preset.name) if spec.tuning is not None else None
     row = catalog.instance_types.get(resource.instanceType)

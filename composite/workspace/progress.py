@@ -7,7 +7,7 @@ from composite.workspace.observe import Seen
 from composite.workspace.plan import Plan
 from composite.workspace.seen_jobs import SeenJob
 from composite.workspace.seen_pods import SeenPod
-from composite.workspace.training import Training
+from composite.workspace.training import Training, done_images
 
 # What the steps of a training do, by container; the trainer is called like its Workspace.
 PHASES: dict[str, TrainingPhase] = {
@@ -15,6 +15,7 @@ PHASES: dict[str, TrainingPhase] = {
     names.EXTRACTOR: "Fetching",
     names.PUSHER: "Pushing",
 }
+ABOUT_TO_BEGIN = "the training is about to begin"
 DOING: dict[TrainingPhase, str] = {
     "Fetching": "fetching the data",
     "Training": "training",
@@ -30,7 +31,8 @@ def training_status(plan: Plan | None, seen: Seen, workspace: Workspace) -> Trai
     training = plan.training
     phase = training_phase(plan, training, seen)
     image = training.destination.image
-    delivered = dict.fromkeys(before.delivered if before is not None else ())
+    known = (*(before.delivered if before is not None else ()), *done_images(seen, training.hash))
+    delivered = dict.fromkeys(known)
     if phase == "Succeeded" and image:
         delivered[image] = None
     failed = failure(training, seen, workspace) if phase == "Failed" else None
@@ -81,7 +83,7 @@ def job_started(plan: Plan, training: Training, seen: Seen, workspace: Workspace
     if phase == "Failed":
         return not_started(failure(training, seen, workspace), failed=True)
     if phase == "Pending":
-        return not_started(pending(plan, training, seen), failed=False)
+        return not_started(pending(plan, training, seen, workspace), failed=False)
     doing = DOING.get(phase)
     if doing is None:
         return started("Tuning job has ended well")
@@ -107,12 +109,13 @@ def failure(training: Training, seen: Seen, workspace: Workspace) -> str:
     return "; ".join((f"job {training.job} has failed", *told))
 
 
-def pending(plan: Plan, training: Training, seen: Seen) -> str:
+def pending(plan: Plan, training: Training, seen: Seen, workspace: Workspace) -> str:
     """Say what the training waits for."""
     if job_of(training, seen) is None:
         waits = "the training waits for its node"
-        return "the training is about to begin" if plan.workload else waits
-    found = problems_of_pods(training, seen)
+        return asked_for(training, workspace) if plan.workload else waits
+    lost = [pod.lost for pod in seen.pods if pod.job == training.job and pod.lost]
+    found = [*problems_of_pods(training, seen), *lost]
     return "; ".join(("the pod of the training is not running yet", *found))
 
 
@@ -120,6 +123,16 @@ def started(message: str) -> Finding:
     """Return the finding that the training runs, or ended well."""
     reason = "WorkspaceTuningJobStatusStarted"
     return Finding(type="JobStarted", status="True", reason=reason, message=message)
+
+
+def asked_for(training: Training, workspace: Workspace) -> str:
+    """Say that the Job is to be made; and if that was said before, what may be in its way."""
+    missing = (
+        f"job {training.job} was asked for and is not there: is there one of this name that "
+        "belongs to somebody else, or is it refused? The events of the Workspace say so"
+    )
+    said = {condition.message for condition in workspace.status.conditions}
+    return missing if said & {ABOUT_TO_BEGIN, missing} else ABOUT_TO_BEGIN
 
 
 def not_started(message: str, *, failed: bool) -> Finding:

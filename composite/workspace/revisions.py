@@ -8,6 +8,7 @@ Source: https://github.com/kaito-project/kaito/blob/v0.3.2/pkg/controllers/works
 
 import hashlib
 import json
+from itertools import takewhile
 from typing import Any
 
 from composite.models import JsonObject, Value
@@ -151,7 +152,21 @@ def what_runs(data: JsonObject) -> JsonObject:
 
 
 def resolved_before(spec: WorkspaceSpec, seen: tuple[SeenRevision, ...]) -> JsonObject | None:
-    """Return what the same was resolved to when it was accepted, or None if it never was."""
+    """Return what the newest was resolved to when it was accepted, or None if this is another."""
     wanted = what_runs(revision_data(spec))
-    known = (revision for revision in reversed(seen) if what_runs(revision.data) == wanted)
+    known = takewhile(lambda revision: what_runs(revision.data) == wanted, reversed(seen))
     return next((revision.server for revision in known if revision.server is not None), None)
+
+
+def served_images(seen: tuple[SeenRevision, ...]) -> dict[tuple[str, str], str]:
+    """Return the images of the newest revision's tuned adapters, by adapter and Workspace."""
+    if not seen or seen[-1].server is None:
+        return {}
+    images = seen[-1].server.get("adapters") or {}
+    adapters = (seen[-1].data.get("inference") or {}).get("adapters") or ()
+    sources = [adapter.get("source") or {} for adapter in adapters]
+    return {
+        (source["name"], source["workspace"]): images[source["name"]]
+        for source in sources
+        if source.get("workspace") and source.get("name") in images
+    }

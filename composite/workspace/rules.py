@@ -264,6 +264,16 @@ def tuning_problems(tuning: Tuning, resource: Resource, catalog: Catalog) -> Ite
     yield from output_problems(tuning.output)
 
 
+# Volumes of core/v1 that are there before a pod and after it, wherever it runs; the data to train
+# on may also be written in the cluster. https://kubernetes.io/docs/concepts/storage/volumes/
+OUTPUT_VOLUMES = (
+    *("persistentVolumeClaim", "nfs", "csi", "azureFile", "azureDisk", "awsElasticBlockStore"),
+    *("gcePersistentDisk", "cephfs", "cinder", "fc", "flexVolume", "glusterfs", "iscsi"),
+    *("portworxVolume", "quobyte", "rbd", "scaleIO", "storageos", "vsphereVolume"),
+)
+INPUT_VOLUMES = (*OUTPUT_VOLUMES, "configMap", "secret", "projected", "image")
+
+
 def input_problems(source: DataSource) -> Iterator[Problem]:
     """Check that the data comes from one place."""
     given = [n for n in ("urls", "image") if getattr(source, n)]
@@ -274,10 +284,12 @@ def input_problems(source: DataSource) -> Iterator[Problem]:
             field="tuning.input",
             message=f"exactly one of urls, image and volumeSource is needed, {which} set",
         )
-    yield from volume_problems("tuning.input.volumeSource", source.volumeSource)
+    yield from volume_problems("tuning.input.volumeSource", source.volumeSource, INPUT_VOLUMES)
 
 
-def volume_problems(field: str, source: JsonObject | None) -> Iterator[Problem]:
+def volume_problems(
+    field: str, source: JsonObject | None, possible: tuple[str, ...]
+) -> Iterator[Problem]:
     """Check what no API server looks at: a volume has one source, and that is an object."""
     if source is None:
         return
@@ -287,6 +299,12 @@ def volume_problems(field: str, source: JsonObject | None) -> Iterator[Problem]:
             field=field,
             message="exactly one kind of volume is needed, "
             "for example persistentVolumeClaim: {claimName: my-data}",
+        )
+    elif next(iter(source)) not in possible:
+        yield Problem(
+            field=field,
+            message=f"cannot be {next(iter(source))}: what is there must last longer than a pod "
+            f"and a node; use one of {', '.join(possible)}",
         )
 
 
@@ -299,7 +317,9 @@ def output_problems(destination: DataDestination) -> Iterator[Problem]:
             field="tuning.output",
             message=f"exactly one of image and volumeSource is needed, {which} set",
         )
-    yield from volume_problems("tuning.output.volumeSource", destination.volumeSource)
+    yield from volume_problems(
+        "tuning.output.volumeSource", destination.volumeSource, OUTPUT_VOLUMES
+    )
     if destination.image and not destination.imagePushSecret:
         yield Problem(
             field="tuning.output.imagePushSecret",
@@ -491,6 +511,8 @@ def notes(spec: WorkspaceSpec, catalog: Catalog) -> Iterator[str]:
     if preset is not None and row is not None and preset.worldSize is None:
         yield from replica_notes(preset, row)
     yield from registry_notes(spec)
+    if spec.tuning is not None and len(spec.tuning.input.urls or ()) > 1:
+        yield "tuning.input.urls: Kaito's trainers read one file of those that are fetched"
     tuned = catalog.presets.get(spec.tuning.preset.name) if spec.tuning is not None else None
     if tuned is not None and tuned.tuning is not None and row is not None:
         yield from memory_notes(tuned.name, tuned.tuning.gpu, row)

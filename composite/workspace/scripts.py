@@ -19,7 +19,8 @@ for url in $DATA_URLS; do
   case $url in
     *'#sha256='*) wanted=$(echo "${url##*'#sha256='}" | tr A-F a-f); url=${url%%'#sha256='*} ;;
   esac
-  name=$(basename -- "$url" | tr '?=&#' '____')
+  # Not what comes behind it, such as a signature, which may be longer than a name can be.
+  name=$(basename -- "${url%%[?#]*}" | cut -c 1-200)
   while [ -e "$DATA_VOLUME_PATH/$name" ]; do
     name=$number-$name
   done

@@ -6,13 +6,17 @@ from composite.models import JsonObject, Value
 from composite.workspace.api import SeenTraining, Workspace
 from composite.workspace.related import named_config, tuning_workspaces
 
+# Where our Jobs say to the pusher what to push.
+IMAGE_VARIABLE = "ADAPTER_IMAGE"
+
 
 class SeenJob(Value):
-    """A Job that trains, or trained."""
+    """A Job that trains, or trained; ``image`` is what it pushes, empty for a volume."""
 
     name: str
     hash: str
     config: str
+    image: str
     active: int
     ready: int
     done: bool
@@ -39,12 +43,15 @@ def seen_job(sent: JsonObject) -> SeenJob:
     """Read a Job."""
     job = observed.Job.model_validate(sent)
     failure = job.status.condition("Failed")
-    volumes = sent.get("spec", {}).get("template", {}).get("spec", {}).get("volumes") or ()
+    pod = sent.get("spec", {}).get("template", {}).get("spec", {})
+    volumes = pod.get("volumes") or ()
+    variables = [v for c in pod.get("containers") or () for v in c.get("env") or ()]
     configs = [volume["configMap"]["name"] for volume in volumes if "configMap" in volume]
     return SeenJob(
         name=job.metadata.name,
         hash=job.metadata.annotations.get(names.ANNOTATION_TRAINING_HASH, ""),
         config=next(iter(configs), ""),
+        image=next((v.get("value", "") for v in variables if v.get("name") == IMAGE_VARIABLE), ""),
         active=job.status.active,
         ready=job.status.ready,
         done=job.status.succeeded > 0 or job.status.condition("Complete").status == "True",

@@ -24,6 +24,7 @@ class SeenPod(Value):
     leaving: bool
     step: str
     problems: tuple[str, ...]
+    lost: str
     homeless_since: datetime | None
 
 
@@ -31,8 +32,10 @@ def seen_pod(sent: JsonObject) -> SeenPod:
     """Read a Pod."""
     pod = observed.Pod.model_validate(sent)
     # A pod that is lost with its node has ended, and that is no fault of its containers.
-    lost = pod.status.condition("DisruptionTarget").status == "True"
+    disrupted = pod.status.condition("DisruptionTarget")
+    lost = disrupted.status == "True"
     leaving = pod.metadata.deletionTimestamp is not None or lost
+    told = sentence(f"pod {pod.metadata.name} was lost", disrupted.reason, disrupted.message)
     scheduled = pod.status.condition("PodScheduled")
     waits = scheduled.status == "False" and not leaving
     return SeenPod(
@@ -44,6 +47,7 @@ def seen_pod(sent: JsonObject) -> SeenPod:
         leaving=leaving,
         step=last_step(pod),
         problems=() if leaving else tuple(pod_problems(pod)),
+        lost=told if lost else "",
         homeless_since=scheduled.lastTransitionTime if waits else None,
     )
 

@@ -47,6 +47,7 @@ class Training(Value):
     config_name: str
     config_text: str
     results_path: str
+    results_directory: str | None
     source: DataSource
     destination: DataDestination
     image: str
@@ -80,9 +81,10 @@ def plan_training(
     return Training(
         job=known or free,
         hash=digest,
-        config_name=f"{name}-config-{hashlib.sha256(text.encode()).hexdigest()[:HASH_DIGITS]}",
+        config_name=config_name(name, text),
         config_text=text,
         results_path=results_path(config),
+        results_directory=results_directory(name, tuning, digest),
         source=tuning.input,
         destination=tuning.output,
         image=training_image(facts, tuning, catalog),
@@ -103,15 +105,38 @@ def facts_of(preset: Preset) -> TuningFacts:
 
 def training_hash(tuning: Tuning, config: JsonObject) -> str:
     """
-    Return what tells one training from another: the user's words and the configuration.
+    Return what tells one training from another: model, method, data, destination, configuration.
 
-    Not the nodes, nor what a new version of the catalog would choose: neither is a reason to throw
-    away a training that runs or is done.
+    Not the nodes, nor what a new version of the catalog would choose, its default configuration
+    included: neither is a reason to throw away a training that runs or is done. The names of
+    Secrets are told too, for another one reaches no pod that is there already.
     """
-    written = tuning.model_dump(mode="json", exclude_none=True)
-    written["method"] = tuning.method.lower()
-    text = json.dumps([written, config], sort_keys=True, separators=(",", ":"))
+    source, destination = tuning.input, tuning.output
+    words = {
+        "preset": tuning.preset.name,
+        "image": tuning.preset.presetOptions.image or None,
+        "method": tuning.method.lower(),
+        "input": [source.urls or None, source.image or None, source.volumeSource],
+        "output": [destination.image or None, destination.volumeSource],
+        "secrets": [
+            tuning.preset.presetOptions.imagePullSecrets or None,
+            source.imagePullSecrets or None,
+            destination.imagePushSecret or None,
+        ],
+        "config": config if tuning.config else None,
+    }
+    text = json.dumps(words, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def results_directory(name: str, tuning: Tuning, digest: str) -> str | None:
+    """Return where in the user's volume the results go: each training has a directory there."""
+    return f"{name}-{digest[:HASH_DIGITS]}" if tuning.output.volumeSource is not None else None
+
+
+def config_name(name: str, text: str) -> str:
+    """Return the name of a ConfigMap, which says what it holds."""
+    return f"{name}-config-{hashlib.sha256(text.encode()).hexdigest()[:HASH_DIGITS]}"
 
 
 def config_text(config: JsonObject) -> str:
@@ -155,29 +180,42 @@ def find_config(
         raise refused(f"there is no ConfigMap {tuning.config!r} in namespace {namespace!r}")
     found = read_config(config, catalog)
     problems = [*section_problems(found, catalog), *method_problems(found, method)]
-    problems += path_problems(found)
+    problems += [*path_problems(found), *format_problems(found)]
     if problems:
         raise Refusal(*problems)
     return resolved(found)
 
 
-def accepted_config(seen: Seen, before: SeenTraining | None) -> JsonObject | None:
+def given_config(name: str, digest: str, seen: Seen) -> JsonObject | None:
+    """Return the configuration that the Job of this very training was given, if it is there."""
+    used = {job.config for job in seen.jobs if job.hash == digest}
+    return next((own_config(c) for c in intact_configs(name, seen) if c.name in used), None)
+
+
+def intact_configs(name: str, seen: Seen) -> list[SeenConfig]:
+    """Return our own ConfigMaps that hold what their name says, so that we wrote them."""
+    return [c for c in seen.own_configs if c.text and config_name(name, c.text) == c.name]
+
+
+def own_config(config: SeenConfig) -> JsonObject:
+    """Read what we wrote, as what we write: JSON, in which every number is what it was."""
+    found: JsonObject = json.loads(config.text or "{}").get(names.TRAINING_CONFIG, {})
+    return found
+
+
+def accepted_config(name: str, seen: Seen, before: SeenTraining | None) -> JsonObject | None:
     """
     Return the configuration that was accepted last, or None if it is not there any more.
 
-    That of the Job of which the status speaks; before there is one, the only one that there is. We
-    wrote it, so it is read as what we write, JSON, in which every number is what it was.
+    That of the Job of which the status speaks; before there is one, the only one that there is.
     """
     spoken_of = before.job if before is not None else ""
     used = {job.config: job.name for job in seen.jobs}
     ranked = sorted(
-        seen.own_configs,
+        intact_configs(name, seen),
         key=lambda config: (used.get(config.name) != spoken_of, config.name in used, config.name),
     )
-    for config in ranked:
-        found: JsonObject = json.loads(config.text or "{}").get(names.TRAINING_CONFIG, {})
-        return found
-    return None
+    return own_config(ranked[0]) if ranked else None
 
 
 def refused(message: str) -> Refusal:
@@ -293,6 +331,16 @@ def path_problems(config: JsonObject) -> Iterator[Problem]:
         )
 
 
+def format_problems(config: JsonObject) -> Iterator[Problem]:
+    """Check that the adapter is written in the one format that is delivered and served."""
+    arguments = config.get("TrainingArguments")
+    if isinstance(arguments, dict) and arguments.get("save_safetensors") is False:
+        yield wrong(
+            "TrainingArguments.save_safetensors",
+            "must not be false: an adapter is served from its adapter_model.safetensors",
+        )
+
+
 def results_path(config: JsonObject) -> str:
     """Return the directory of the results; a relative one is meant below /mnt."""
     arguments = config.get("TrainingArguments")
@@ -319,7 +367,7 @@ def resolved(config: JsonObject) -> JsonObject:
     return {**sections, "TrainingArguments": arguments}
 
 
-def require_free_tag(tuning: Tuning, digest: str, before: SeenTraining | None) -> None:
+def require_free_tag(tuning: Tuning, digest: str, seen: Seen, before: SeenTraining | None) -> None:
     """
     Refuse to push another result under a tag that holds one of this Workspace's.
 
@@ -328,9 +376,10 @@ def require_free_tag(tuning: Tuning, digest: str, before: SeenTraining | None) -
 
     """
     image = tuning.output.image
-    if before is None or before.hash == digest or not image:
+    if (before is not None and before.hash == digest) or not image:
         return
-    if image in before.delivered and image.rpartition(":")[2] != MOVING_TAG:
+    delivered = {*(before.delivered if before is not None else ()), *done_images(seen, digest)}
+    if image in delivered and image.rpartition(":")[2] != MOVING_TAG:
         raise Refusal(
             Problem(
                 field="tuning.output.image",
@@ -338,3 +387,8 @@ def require_free_tag(tuning: Tuning, digest: str, before: SeenTraining | None) -
                 f"keep it, or the tag {MOVING_TAG} to overwrite it",
             )
         )
+
+
+def done_images(seen: Seen, digest: str) -> list[str]:
+    """Return what Jobs of other trainings have pushed, whether a status says so already or not."""
+    return [job.image for job in seen.jobs if job.done and job.image and job.hash != digest]

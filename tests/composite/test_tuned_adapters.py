@@ -183,10 +183,27 @@ def test_an_edit_takes_the_result_of_its_time(catalog: Catalog) -> None:
     assert images_of(answer) == {"poems": "registry.example/adapters/phi:2"}
 
 
+@pytest.mark.parametrize("others", [[tuned("Training")], [tuned("Failed")], []])
+def test_an_edit_of_something_else_keeps_what_is_served(
+    catalog: Catalog, others: list[JsonObject]
+) -> None:
+    request = serving(catalog, tuned())
+    before = images_of(synced(request, catalog))
+    parent = request["parent"] | {"inference": a_served(BY_WORKSPACE, strength="1")["inference"]}
+    request = with_related({**request, "parent": parent}, *others)
+    if not others:
+        request["related"][WORKSPACES] = {}
+    answer = synced(request, catalog)
+
+    assert condition(answer, "Accepted")[0] == "True"
+    assert images_of(answer) == before
+
+
 def test_an_edit_that_has_to_wait_changes_nothing_yet(catalog: Catalog) -> None:
     request = serving(catalog, tuned())
     before = synced(request, catalog)
-    parent = request["parent"] | {"inference": a_served(BY_WORKSPACE, strength="1")["inference"]}
+    other = {"name": "other", "workspace": "tuner"}
+    parent = request["parent"] | {"inference": a_served(BY_WORKSPACE, other)["inference"]}
     answer = synced(with_related({**request, "parent": parent}, tuned("Training")), catalog)
 
     assert condition(answer, "Accepted")[0] == "False"

@@ -113,11 +113,11 @@ METHODS = ("lora", "qlora")
 INPUTS: dict[str, JsonObject] = {
     "url": {"urls": ["https://data.example/train.parquet"]},
     "image": {"image": "r.example/data:1"},
-    "volume": {"volumeSource": {"emptyDir": {}}},
+    "volume": {"volumeSource": {"persistentVolumeClaim": {"claimName": "mine"}}},
 }
 OUTPUTS: dict[str, JsonObject] = {
     "image": {"image": "r.example/out:1", "imagePushSecret": "push"},
-    "volume": {"volumeSource": {"emptyDir": {}}},
+    "volume": {"volumeSource": {"persistentVolumeClaim": {"claimName": "mine"}}},
 }
 MODELS = {
     "phi-3-mini-4k-instruct": "accelerate launch --num_processes={} fine_tuning.py",

@@ -125,13 +125,14 @@ def test_the_worked_example_has_kaitos_job(catalog: Catalog) -> None:
         },
     }
     assert job["spec"].keys() == {"backoffLimit", "podFailurePolicy", "template"}
-    assert job["spec"]["backoffLimit"] == 0
+    assert job["spec"]["backoffLimit"] == 6
     assert job["spec"]["podFailurePolicy"] == {
         "rules": [
             {
-                "action": "Ignore",
+                "action": "Count",
                 "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}],
-            }
+            },
+            {"action": "FailJob", "onExitCodes": {"operator": "NotIn", "values": [0]}},
         ]
     }
     assert job["spec"]["template"]["metadata"] == {"labels": {"kaito.sh/workspace": name}}

@@ -211,6 +211,9 @@ def test_a_new_catalog_changes_no_job(catalog: Catalog) -> None:
     assert the(after, "Job") != the(before, "Job")
 
 
+EMPTY: JsonObject = {"imagePullSecrets": []}
+
+
 def test_the_hash_is_of_words_and_configuration(catalog: Catalog) -> None:
     def tuning(**changes: object) -> Tuning:
         return Tuning.model_validate(a_tuning(**changes))
@@ -220,7 +223,11 @@ def test_the_hash_is_of_words_and_configuration(catalog: Catalog) -> None:
 
     assert training_hash(tuning(method="QLoRA"), config) == same
     assert training_hash(tuning(), dict(reversed(config.items()))) == same
-    assert training_hash(tuning(), config | {"LoraConfig": {"r": 16}}) != same
+    assert training_hash(tuning(), config | {"LoraConfig": {"r": 16}}) == same
+    mine = training_hash(tuning(config="mine"), config)
+    assert training_hash(tuning(config="other"), config) == mine != same
+    assert training_hash(tuning(config="mine"), config | {"LoraConfig": {"r": 16}}) != mine
+    assert training_hash(tuning(input=a_tuning()["input"] | EMPTY), config) == same
     assert training_hash(tuning(input=OTHER), config) != same
 
 
@@ -427,3 +434,80 @@ def test_the_config_map_that_is_made_is_what_is_read_back(catalog: Catalog) -> N
     assert read_document(own["data"]["training_config.yaml"]) == {
         "training_config": EIGHT | {"TrainingArguments": {"output_dir": "/mnt/output"}}
     }
+
+
+# --- what is not lost ---------------------------------------------------------------------------
+
+
+def test_a_new_default_configuration_begins_no_training_anew(catalog: Catalog) -> None:
+    request = running(catalog)
+    configs = {
+        method: {**config, "LoraConfig": {"r": 16}}
+        for method, config in catalog.tuning_configs.items()
+    }
+    later = catalog.model_copy(update={"tuning_configs": configs})
+
+    assert synced(request, later)["children"] == synced(request, catalog)["children"]
+
+
+def test_what_was_pushed_a_moment_ago_is_not_overwritten(catalog: Catalog) -> None:
+    request = with_job(running(catalog), end="done")
+
+    assert request["parent"]["status"]["tuning"]["phase"] != "Succeeded"
+    assert is_refused(synced(edit(request, tuning=a_tuning(input=OTHER)), catalog))
+
+
+def test_trainings_to_one_volume_have_a_directory_each(catalog: Catalog) -> None:
+    volume = {"volumeSource": {"persistentVolumeClaim": {"claimName": "mine"}}}
+    request = running(catalog, a_tuner(output=volume))
+    again = edit(request, tuning=a_tuning(output=volume, input=OTHER))
+    places = {
+        mount["subPath"]
+        for answer in (synced(request, catalog), synced(again, catalog))
+        for job in answer["children"]
+        if job["kind"] == "Job"
+        for mount in job["spec"]["template"]["spec"]["containers"][0]["volumeMounts"]
+        if mount["name"] == "results-volume"
+    }
+
+    assert len(places) == 2
+
+
+def test_a_job_that_does_not_come_is_told(catalog: Catalog) -> None:
+    request = training(catalog)
+    request["children"]["Job.batch/v1"] = {}
+    first = synced(request, catalog)
+    request["parent"]["status"] = first["status"]
+    second = synced(request, catalog)
+    request["parent"]["status"] = second["status"]
+    third = synced(request, catalog)
+
+    assert condition(second, "JobStarted")[2].startswith("job phi was asked for and is not there")
+    assert third["status"] == second["status"]
+
+
+def test_a_configuration_of_ours_that_somebody_edited_is_written_anew(catalog: Catalog) -> None:
+    request = running(catalog)
+    before = synced(request, catalog)
+    for config in request["children"]["ConfigMap.v1"].values():
+        config["data"]["training_config.yaml"] = "training_config: x"
+
+    assert synced(request, catalog) == before
+
+
+def test_what_was_lost_with_its_node_is_told(catalog: Catalog) -> None:
+    request = running(catalog)
+    for pod in request["related"]["Pod.v1"].values():
+        pod["status"]["phase"] = "Failed"
+        pod["status"]["conditions"] = [
+            {
+                "type": "DisruptionTarget",
+                "status": "True",
+                "reason": "TerminationByKubelet",
+                "message": "The node was low on resource: ephemeral-storage.",
+            }
+        ]
+
+    assert condition(synced(request, catalog), "JobStarted")[2].endswith(
+        "was lost: TerminationByKubelet: The node was low on resource: ephemeral-storage."
+    )

@@ -322,11 +322,23 @@ def test_there_are_examples_of_both_inputs() -> None:
 # Addresses and volumes; Kaito looks at neither.
 
 
-@pytest.mark.parametrize("url", ["data.example/x", "-o/etc/passwd", "https://a b", "", "https://"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "data.example/x",
+        "s3://a/b",
+        "https://a/b#sha256=",
+        "https://a/b#c",
+        "-o/etc/passwd",
+        "https://a b",
+        "",
+        "https://",
+    ],
+)
 def test_an_address_is_one_word_with_a_scheme(catalog: Catalog, url: str) -> None:
     assert refusal(catalog, a_tuner(input={"urls": [*URLS, url]})) == (
         f"tuning.input.urls[1]: is {url!r}, must be an address, for example "
-        "https://data.example/train.parquet"
+        "https://data.example/train.parquet, behind which #sha256=<64 hex digits> may stand"
     )
 
 
@@ -954,4 +966,28 @@ def test_aws_has_instance_types_of_its_own(catalog: Catalog) -> None:
     assert refusal(aws, parent) == ""
     assert refusal(other, parent).startswith(
         "resource.instanceType: no instance type of azure is called 'p4d.24xlarge'"
+    )
+
+
+@pytest.mark.parametrize("kind", ["emptyDir", "hostPath", "configMap", "persistentVolumeClaims"])
+def test_a_result_goes_where_it_lasts(catalog: Catalog, kind: str) -> None:
+    said = refusal(catalog, a_tuner(output={"volumeSource": {kind: {}}}))
+
+    assert said.startswith(
+        f"tuning.output.volumeSource: cannot be {kind}: what is there must last longer than a pod "
+        "and a node; use one of persistentVolumeClaim, nfs, csi, "
+    )
+
+
+def test_an_adapter_in_another_format_is_refused(catalog: Catalog) -> None:
+    config = a_config(QUANTIZED | {"TrainingArguments": {"save_safetensors": False}})
+
+    assert "TrainingArguments.save_safetensors must not be false" in refusal(
+        catalog, a_tuner(config="mine"), config
+    )
+
+
+def test_data_in_several_files_is_worth_a_note(catalog: Catalog) -> None:
+    assert notes(catalog, a_tuner(input={"urls": ["https://a/x", "https://a/y"]})) == (
+        "tuning.input.urls: Kaito's trainers read one file of those that are fetched"
     )

@@ -199,7 +199,7 @@ def test_copying_the_data_out_of_an_image_is_fetching_too(catalog: Catalog) -> N
 
 
 def test_a_training_that_writes_to_a_volume_trains_in_the_last_step(catalog: Catalog) -> None:
-    parent = a_tuner(output={"volumeSource": {"emptyDir": {}}})
+    parent = a_tuner(output={"volumeSource": {"nfs": {"server": "s", "path": "/"}}})
     pod = a_training_pod("phi", steps=("data-downloader", "phi"))
     answer = synced(with_related(training(catalog, parent), pod), catalog)
 

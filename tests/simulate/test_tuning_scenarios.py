@@ -60,7 +60,7 @@ def test_a_lost_node_starts_another_pod_of_the_same_job(catalog: Catalog) -> Non
 
     assert len(made(run, "Pod")) == 2
     assert len(of_kind(run.final, names.PODS)) == 1
-    assert (job["status"]["succeeded"], job["status"].get("failed")) == (1, None)
+    assert (job["status"]["succeeded"], job["status"]["failed"]) == (1, 1)
 
 
 def test_an_edited_config_map_starts_another_job_and_leaves_nothing_of_the_first(
