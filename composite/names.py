@@ -50,6 +50,7 @@ PORT = 5000
 SERVICE_PORT = 80
 TORCH_PORT = 29500
 ADAPTER_PATH = "/mnt/adapter"
+SHARED_MEMORY = "dshm"
 SHARED_MEMORY_PATH = "/dev/shm"  # noqa: S108  (a mount path inside the container)
 
 # Where the steps of a training find what they need, and the script that trains.

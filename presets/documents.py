@@ -13,11 +13,7 @@ from typing import Any
 import yaml
 
 from presets.loading import place
-
-if yaml.__with_libyaml__:  # several times as fast
-    from yaml import CSafeLoader as SafeLoader
-else:
-    from yaml import SafeLoader  # type: ignore[assignment]
+from presets.safe_loader import SafeLoader
 
 LARGEST = 2**20  # a ConfigMap holds 1 MiB
 OVERHEAD = 64  # of every value; else a document of a million empty ones would take us ten seconds

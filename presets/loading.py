@@ -10,10 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-if yaml.__with_libyaml__:  # several times as fast
-    from yaml import CSafeLoader as SafeLoader
-else:
-    from yaml import SafeLoader  # type: ignore[assignment]
+from presets.safe_loader import SafeLoader
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails

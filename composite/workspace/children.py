@@ -22,7 +22,6 @@ HEALTH = desired.HTTPGetAction(path="/healthz", port=names.PORT)
 ALIVE = desired.Probe(httpGet=HEALTH, initialDelaySeconds=600, periodSeconds=10)
 READY = desired.Probe(httpGet=HEALTH, initialDelaySeconds=30, periodSeconds=10)
 
-SHARED_MEMORY = "dshm"
 ADAPTERS = "adapter-volume"
 
 # Each node holds one replica: stop the old pod first, there is no GPU left to start the new one.
@@ -204,14 +203,18 @@ def volumes(server: Server) -> list[desired.Volume]:
     memory = desired.EmptyDirVolumeSource(medium="Memory")
     room = desired.EmptyDirVolumeSource()
     return [
-        *([desired.Volume(name=SHARED_MEMORY, emptyDir=memory)] if server.shared_memory else []),
+        *(
+            [desired.Volume(name=names.SHARED_MEMORY, emptyDir=memory)]
+            if server.shared_memory
+            else []
+        ),
         *([desired.Volume(name=ADAPTERS, emptyDir=room)] if server.adapters else []),
     ]
 
 
 def volume_mounts(server: Server) -> list[desired.VolumeMount]:
     """Return where each volume appears, in every container alike."""
-    paths = {SHARED_MEMORY: names.SHARED_MEMORY_PATH, ADAPTERS: names.ADAPTER_PATH}
+    paths = {names.SHARED_MEMORY: names.SHARED_MEMORY_PATH, ADAPTERS: names.ADAPTER_PATH}
     return [
         desired.VolumeMount(name=volume.name, mountPath=paths[volume.name])
         for volume in volumes(server)

@@ -15,7 +15,6 @@ from composite.workspace.scripts import EXTRACT, FETCH, PUSH
 from composite.workspace.seen_jobs import IMAGE_VARIABLE
 from composite.workspace.training import Training
 
-SHARED_MEMORY = "dshm"
 CONFIG = "config-volume"
 RESULTS = "results-volume"
 DATA = "data-volume"
@@ -133,7 +132,7 @@ def trainer(plan: Plan, training: Training) -> desired.Container:
         ["/bin/sh", "-c", training.command],
         env=training.env,
         mounts={
-            SHARED_MEMORY: names.SHARED_MEMORY_PATH,
+            names.SHARED_MEMORY: names.SHARED_MEMORY_PATH,
             CONFIG: names.CONFIG_PATH,
             RESULTS: training.results_path,
             DATA: names.DATA_PATH,
@@ -209,7 +208,7 @@ def volumes(training: Training) -> list[desired.Volume | JsonObject]:
     memory = desired.EmptyDirVolumeSource(medium="Memory")
     destination = training.destination
     return [
-        desired.Volume(name=SHARED_MEMORY, emptyDir=memory),
+        desired.Volume(name=names.SHARED_MEMORY, emptyDir=memory),
         desired.Volume(
             name=CONFIG, configMap=desired.ConfigMapVolumeSource(name=training.config_name)
         ),

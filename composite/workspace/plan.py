@@ -161,8 +161,11 @@ def make_plan(
     preset = named_preset(inference, catalog)
     tuned = catalog.presets.get(spec.tuning.preset.name) if spec.tuning is not None else None
     row = catalog.instance_types.get(resource.instanceType)
-    trained = is_trained(spec, config, seen, workspace)
-    over = trained or has_failed(spec, config, seen)
+    digest = None
+    if spec.tuning is not None and config is not None:
+        digest = training_hash(spec.tuning, config)
+    trained = is_trained(digest, seen, workspace)
+    over = trained or has_failed(digest, seen)
     need = NodeNeed(
         gpus=expected_gpus(preset or tuned, row, template_gpus(inference.template or {})),
         tolerations=(*TOLERATIONS, *template_tolerations(inference)),
@@ -213,24 +216,18 @@ def is_wanted(node_plan: NodePlan, seen: Seen, training: Training | None, *, tra
     return exists or (node_plan.ready and not trained)
 
 
-def is_trained(
-    spec: WorkspaceSpec, config: JsonObject | None, seen: Seen, workspace: Workspace
-) -> bool:
+def is_trained(digest: str | None, seen: Seen, workspace: Workspace) -> bool:
     """Whether this very training ended well, now or before its Job was removed."""
-    if spec.tuning is None or config is None:
+    if digest is None:
         return False
-    digest = training_hash(spec.tuning, config)
     before = workspace.status.tuning
     told = before is not None and (before.hash, before.phase) == (digest, "Succeeded")
     return told or any(job.done and job.hash == digest for job in seen.jobs)
 
 
-def has_failed(spec: WorkspaceSpec, config: JsonObject | None, seen: Seen) -> bool:
+def has_failed(digest: str | None, seen: Seen) -> bool:
     """Whether this very training failed; nothing runs then until the user does something."""
-    if spec.tuning is None or config is None:
-        return False
-    digest = training_hash(spec.tuning, config)
-    return any(job.failed and job.hash == digest for job in seen.jobs)
+    return digest is not None and any(job.failed and job.hash == digest for job in seen.jobs)
 
 
 def is_released(workspace: Workspace) -> bool:

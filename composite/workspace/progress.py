@@ -112,8 +112,9 @@ def failure(training: Training, seen: Seen, workspace: Workspace) -> str:
 def pending(plan: Plan, training: Training, seen: Seen, workspace: Workspace) -> str:
     """Say what the training waits for."""
     if job_of(training, seen) is None:
-        waits = "the training waits for its node"
-        return asked_for(training, workspace) if plan.workload else waits
+        if not plan.workload:
+            return "the training waits for its node"
+        return asked_for(workspace, ABOUT_TO_BEGIN, still_missing(training))
     lost = [pod.lost for pod in seen.pods if pod.job == training.job and pod.lost]
     found = [*problems_of_pods(training, seen), *lost]
     return "; ".join(("the pod of the training is not running yet", *found))
@@ -125,14 +126,18 @@ def started(message: str) -> Finding:
     return Finding(type="JobStarted", status="True", reason=reason, message=message)
 
 
-def asked_for(training: Training, workspace: Workspace) -> str:
-    """Say that the Job is to be made; and if that was said before, what may be in its way."""
-    missing = (
+def still_missing(training: Training) -> str:
+    """Say what keeps the Job from being made."""
+    return (
         f"job {training.job} was asked for and is not there: is there one of this name that "
         "belongs to somebody else, or is it refused? The events of the Workspace say so"
     )
+
+
+def asked_for(workspace: Workspace, about_to: str, missing: str) -> str:
+    """Say that something is about to be made; and if that was said before, that it is missing."""
     said = {condition.message for condition in workspace.status.conditions}
-    return missing if said & {ABOUT_TO_BEGIN, missing} else ABOUT_TO_BEGIN
+    return missing if said & {about_to, missing} else about_to
 
 
 def not_started(message: str, *, failed: bool) -> Finding:

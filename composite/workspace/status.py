@@ -14,7 +14,7 @@ from composite.workspace.api import (
 from composite.workspace.finding import ConditionStatus, Finding
 from composite.workspace.observe import Seen, SeenWorkload
 from composite.workspace.plan import Plan
-from composite.workspace.progress import job_of, job_started, training_status
+from composite.workspace.progress import asked_for, job_of, job_started, training_status
 
 # What Kaito calls the nodes' condition, and each of its states.
 # https://github.com/kaito-project/kaito/blob/v0.3.2/api/v1alpha1/condition_types.go
@@ -191,14 +191,6 @@ def resource_ready(plan: Plan) -> Finding:
     )
 
 
-def asked_for(plan: Plan, workspace: Workspace) -> str:
-    """Say that the workload is to be made; and if that was said before, what may be in its way."""
-    said = {condition.message for condition in workspace.status.conditions}
-    if not said & {ABOUT_TO_BE_MADE, still_missing(plan)}:
-        return ABOUT_TO_BE_MADE
-    return still_missing(plan)
-
-
 def still_missing(plan: Plan) -> str:
     """Say what keeps a child from being made: one of that name is there and not ours."""
     kind = "StatefulSet" if plan.distributed else "Deployment"
@@ -211,9 +203,9 @@ def still_missing(plan: Plan) -> str:
 def inference_ready(plan: Plan, seen: Seen, workspace: Workspace) -> Finding:
     """Say whether every replica of the accepted revision serves."""
     if seen.workload is None:
-        return not_serving(
-            asked_for(plan, workspace) if plan.workload else "the model server waits for its nodes"
-        )
+        if not plan.workload:
+            return not_serving("the model server waits for its nodes")
+        return not_serving(asked_for(workspace, ABOUT_TO_BE_MADE, still_missing(plan)))
     kind, workload = seen.workload.kind.lower(), seen.workload
     if is_serving(workload, plan):
         return Finding(

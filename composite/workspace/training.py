@@ -211,11 +211,12 @@ def accepted_config(name: str, seen: Seen, before: SeenTraining | None) -> JsonO
     """
     spoken_of = before.job if before is not None else ""
     used = {job.config: job.name for job in seen.jobs}
-    ranked = sorted(
+    last = min(
         intact_configs(name, seen),
         key=lambda config: (used.get(config.name) != spoken_of, config.name in used, config.name),
+        default=None,
     )
-    return own_config(ranked[0]) if ranked else None
+    return own_config(last) if last is not None else None
 
 
 def refused(message: str) -> Refusal:

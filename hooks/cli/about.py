@@ -22,7 +22,7 @@ def version(output: str) -> None:
     print_text(as_json(found) if output == "json" else f"metakaito {found['metakaito']}\n")
 
 
-def print_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:  # noqa: FBT001
+def print_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:  # noqa: FBT001  (click)
     """Print the version and exit where ``--version`` is given."""
     if wanted and not context.resilient_parsing:
         print_text(f"metakaito {installed()}\n")

@@ -16,11 +16,7 @@ import yaml
 
 from composite.models import JsonObject
 from hooks.cli.errors import Failed
-
-if yaml.__with_libyaml__:  # several times as fast
-    from yaml import CSafeLoader as SafeLoader
-else:
-    from yaml import SafeLoader  # type: ignore[assignment]
+from presets.safe_loader import SafeLoader
 
 STANDARD_INPUT = "-"
 

@@ -28,7 +28,7 @@ class DirectoryToBe(click.Path):
     def shell_complete(
         self,
         ctx: click.Context,  # noqa: ARG002  (overridden)
-        param: click.Parameter,  # noqa: ARG002
+        param: click.Parameter,  # noqa: ARG002  (overridden)
         incomplete: str,
     ) -> list[CompletionItem[str]]:
         """Let the shell complete directories."""

@@ -34,7 +34,7 @@ def simulate(
     scenario: str | None,
     list_them: bool,  # noqa: FBT001  (click passes it by name)
     hooks: str | None,
-    verbose: bool,  # noqa: FBT001
+    verbose: bool,  # noqa: FBT001  (so does it this one)
     output: str,
     flags: Flags,
 ) -> None:
