@@ -17,10 +17,10 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo serve $(CHECKS) check format schemas golden lock clean
+.PHONY: help setup demo serve cluster $(CHECKS) check e2e e2e-node format schemas golden kustomize lock image-archive package clean
 
 help: ## Print this table of contents
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
 # --- Use it ---
 
@@ -35,13 +35,17 @@ serve: $(INSTALLED) ## Serve the hooks on 127.0.0.1:8080, as they run beside Met
 	@METAKAITO_LOG_FORMAT=$${METAKAITO_LOG_FORMAT:-text} \
 		$(BIN)/metakaito serve --bind 127.0.0.1:8080 $(ARGS)
 
+cluster: $(INSTALLED) ## Start a real control plane with the bundle on it, until Ctrl-C
+	@$(BIN)/python -m tests.e2e.cluster $(ARGS)
+
 # --- Check it ---
 
 check: $(CHECKS) ## Run all that must pass before a change is merged: the next five
 
-lint: $(INSTALLED) ## Check style and format with ruff
+lint: $(INSTALLED) ## Check style and format with ruff, and the Dockerfile with hadolint
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/hadolint Dockerfile
 
 types: $(INSTALLED) ## Check types with mypy
 	$(BIN)/mypy
@@ -51,10 +55,25 @@ contracts: $(INSTALLED) ## Check that imports run one way, and that composite/ i
 
 current: $(INSTALLED) ## Check that the generated files are what the code would write
 	$(BIN)/python -m schemas --check
+	$(BIN)/python -m charts --check
 	$(BIN)/python -m hooks.pages --check
 
 test: $(INSTALLED) ## Run the tests
 	$(BIN)/python -m pytest -q $(ARGS)
+
+# Not part of `check`: it builds a control plane first, from Go modules; 10 minutes the first time.
+e2e: $(INSTALLED) ## Test the bundle on a real control plane
+	$(BIN)/python -m pytest -q tests/e2e --ignore=tests/e2e/node $(ARGS)
+
+e2e-node: $(INSTALLED) ## Test the bundle as real Pods on a real node; needs root
+	$(BIN)/python -m pytest -q tests/e2e/node $(ARGS)
+
+image-archive: $(INSTALLED) ## Write the container image into dist, without Docker
+	@mkdir -p dist
+	@$(BIN)/python -m image archive dist/metakaito.oci.tar $(ARGS)
+
+package: $(INSTALLED) ## Write the Helm charts as archives into dist
+	@$(BIN)/python -m charts.package dist
 
 # --- Change it ---
 
@@ -62,12 +81,18 @@ format: $(INSTALLED) ## Rewrite the code in its one format, and repair what ruff
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-schemas: $(INSTALLED) ## Write every generated file: CRD, schemas, reference pages
+schemas: $(INSTALLED) ## Write every generated file: CRDs, schemas, charts, reference pages
 	$(BIN)/python -m schemas
+	$(BIN)/python -m charts
 	$(BIN)/python -m hooks.pages
 
 golden: $(INSTALLED) ## Write the golden responses anew; review the difference
 	$(BIN)/python -m pytest -q tests/golden --update-golden $(ARGS)
+
+# Helm is the one of the test cluster, built from a Go module the first time.
+kustomize: $(INSTALLED) ## Write charts/kustomize anew from the chart; review the difference
+	@PATH="$$($(BIN)/python -c 'from tests.e2e.cluster.programs import programs; print(programs("tools"))')/bin:$$PATH" \
+		$(BIN)/python -m charts.kustomize
 
 # Locked with the oldest Python we support: what newer ones need is a subset of it.
 COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet \
@@ -78,7 +103,12 @@ lock: $(INSTALLED) ## Write requirements/*.txt for pyproject.toml (ARGS=--upgrad
 	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
 		|| { echo "make lock needs Python 3.11: make clean lock PYTHON=python3.11" >&2; exit 1; }
 	$(COMPILE) --output-file requirements/runtime.txt pyproject.toml
-	$(COMPILE) --extra dev --constraint requirements/runtime.txt \
+	$(COMPILE) --extra cluster --constraint requirements/runtime.txt \
+		--output-file requirements/cluster.txt pyproject.toml
+	$(COMPILE) --extra image --constraint requirements/runtime.txt \
+		--output-file requirements/image.txt pyproject.toml
+	$(COMPILE) --extra dev --extra image --constraint requirements/cluster.txt \
+		--constraint requirements/image.txt \
 		--output-file requirements/dev.txt pyproject.toml
 
 clean: ## Remove the virtual environment and all caches

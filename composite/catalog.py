@@ -100,7 +100,8 @@ class ToolImages(Value):
 class InstanceType(Value):
     """A kind of node; one row in ``presets/instance_types``."""
 
-    name: str = Field(min_length=1)
+    # It is the value of a node's label, and part of a key in a ConfigMap.
+    name: str = Field(max_length=63, pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$")
     gpuCount: int = Field(gt=0, description="GPUs of one node.")
     gpuMemoryGi: int = Field(gt=0, description="GiB of all the GPUs of one node together.")
     gpuModel: str | None = Field(default=None, description="Absent: not published in the source.")

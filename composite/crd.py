@@ -4,6 +4,8 @@ The CustomResourceDefinition of Workspace, in the API server's dialect of JSON S
 Source: https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/
 """
 
+import hashlib
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -12,12 +14,13 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from composite.models import JsonObject
-from composite.names import GROUP, KIND, VERSION
+from composite.names import ANNOTATION_DEFINITION_HASH, GROUP, KIND, VERSION
 from composite.workspace.api import WorkspaceSpec, WorkspaceStatus
 
 RULES = "x-kubernetes-validations"
 PLURAL = "workspaces"
 CRD_NAME = f"{PLURAL}.{GROUP}"
+HASH_DIGITS = 16
 
 # A reader meets a field's meaning first, then its type and limits, then what is inside, then rules.
 ORDER = ("description", "type", "format", "enum", "default", "required", "properties", "items")
@@ -73,33 +76,41 @@ def ordered(node: Schema) -> Schema:
 
 
 def workspace_crd() -> JsonObject:
-    """Return the CustomResourceDefinition of Workspace."""
+    """
+    Return the CustomResourceDefinition of Workspace.
+
+    An annotation has a hash of its spec: by it the chart sees whether the cluster's is of this
+    version. The API server may write the same spec in other words.
+    """
+    spec = {
+        "group": GROUP,
+        "names": {
+            "kind": KIND,
+            "listKind": f"{KIND}List",
+            "plural": PLURAL,
+            "singular": "workspace",
+            "shortNames": ["wk", "wks"],
+            "categories": ["workspace"],
+        },
+        "scope": "Namespaced",
+        "versions": [
+            {
+                "name": VERSION,
+                "served": True,
+                "storage": True,
+                "subresources": {"status": {}},
+                "additionalPrinterColumns": printer_columns(),
+                "schema": {"openAPIV3Schema": workspace_schema()},
+            }
+        ],
+    }
+    text = json.dumps(spec, sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:HASH_DIGITS]
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": CRD_NAME},
-        "spec": {
-            "group": GROUP,
-            "names": {
-                "kind": KIND,
-                "listKind": f"{KIND}List",
-                "plural": PLURAL,
-                "singular": "workspace",
-                "shortNames": ["wk", "wks"],
-                "categories": ["workspace"],
-            },
-            "scope": "Namespaced",
-            "versions": [
-                {
-                    "name": VERSION,
-                    "served": True,
-                    "storage": True,
-                    "subresources": {"status": {}},
-                    "additionalPrinterColumns": printer_columns(),
-                    "schema": {"openAPIV3Schema": workspace_schema()},
-                }
-            ],
-        },
+        "metadata": {"name": CRD_NAME, "annotations": {ANNOTATION_DEFINITION_HASH: digest}},
+        "spec": spec,
     }
 
 

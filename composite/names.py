@@ -16,6 +16,7 @@ ANNOTATION_REVISION = "workspace.kaito.io/revision"
 ANNOTATION_TRAINING_HASH = f"{GROUP}/training-hash"
 ANNOTATION_RELEASE_NODES = f"{GROUP}/release-nodes"
 ANNOTATION_SERVER = f"{GROUP}/server"
+ANNOTATION_DEFINITION_HASH = f"{GROUP}/definition-hash"
 LABEL_REVISION_OF = "workspace.kaito.io/name"
 
 # Karpenter. https://karpenter.sh/docs/concepts/nodeclaims/

@@ -25,7 +25,8 @@ from composite.catalog import Catalog
 from composite.models import Desired, Observed
 from composite.refusal import Unplannable
 from hooks import logs
-from hooks.metrics import OTHER, Metrics, field_label
+from hooks.authentication import SCHEME, TokenFile
+from hooks.metrics import OTHER, Metrics, field_label, waits
 from hooks.settings import Settings, fingerprint, variable
 
 QuestionT = TypeVar("QuestionT", bound=Observed)
@@ -45,6 +46,10 @@ class Malformed(Exception):  # noqa: N818  (it says what the request is, as Refu
     """The request is not what Metacontroller sends: another version of it, or somebody else."""
 
 
+class Stranger(Exception):  # noqa: N818  (the same)
+    """Whoever asks does not show the token."""
+
+
 def utc_now() -> datetime:
     """Return the time. The core is told it; nothing else of us reads the clock."""
     return datetime.now(UTC)  # noqa: TID251  (the shell is where the clock is)
@@ -61,9 +66,12 @@ def create_app(
 
     Args:
         catalog: Presets and instance types to choose from.
-        settings: Of these it uses ``max_request_bytes`` and ``virtual_clock``.
+        settings: Of these it uses ``max_request_bytes``, ``token_file`` and ``virtual_clock``.
         clock: Tells the time, in UTC.
         shared_metrics: See :class:`hooks.metrics.Metrics`.
+
+    Raises:
+        hooks.authentication.InvalidToken: The file with the token cannot be used.
 
     """
     app = Flask("metakaito", static_folder=None)
@@ -77,6 +85,8 @@ def create_app(
     add_hooks(app, catalog, metrics, clock)
     add_probes(app, catalog, metrics)
     add_records(app, metrics)
+    if settings.token_file is not None:
+        add_guard(app, TokenFile(settings.token_file))
     for kind, answer in ERRORS.items():
         app.register_error_handler(kind, answer)
     return app
@@ -131,7 +141,10 @@ def add_hooks(
     @app.post("/workspaces/sync")
     def sync_workspace() -> ResponseReturnValue:
         question = asked(workspace.Request)
-        answer = workspace.sync(question, catalog, clock())
+        now = clock()
+        answer = workspace.sync(question, catalog, now)
+        for condition, reason, seconds in waits(answer.status, now):
+            metrics.unready.labels(condition, reason).observe(seconds)
         field = logs.refused_field(answer)
         if field is not None:
             metrics.refusals.labels(field_label(field)).inc()
@@ -194,6 +207,15 @@ def add_records(app: Flask, metrics: Metrics) -> None:
         return response
 
 
+def add_guard(app: Flask, token: TokenFile) -> None:
+    """Let only those ask a hook who know the token; probes and metrics tell nothing secret."""
+
+    @app.before_request
+    def guard() -> None:
+        if request.method == "POST" and not token.accepts(request.headers.get("Authorization")):
+            raise Stranger
+
+
 def asked(model: type[QuestionT]) -> QuestionT:
     """
     Return the question in the request's body.
@@ -239,6 +261,14 @@ def malformed(error: Malformed) -> Response:
     return line(f"malformed request: {error}", HTTPStatus.UNPROCESSABLE_ENTITY)
 
 
+def stranger(_: Stranger) -> Response:
+    """Answer whoever does not know the token, and not what is wrong with theirs."""
+    noted(outcome="unauthorized")
+    response = line("unauthorized: another token is wanted, or one at all", HTTPStatus.UNAUTHORIZED)
+    response.headers["WWW-Authenticate"] = SCHEME
+    return response
+
+
 def too_deep(_: RecursionError) -> Response:
     """Answer what is nested within the limit of JSON, yet not within that of what reads it."""
     return malformed(Malformed("nested too deeply"))
@@ -280,6 +310,7 @@ def unexpected(error: Exception) -> Response:
 
 ERRORS: dict[type[Exception], Callable[[Any], Response]] = {
     Malformed: malformed,
+    Stranger: stranger,
     RecursionError: too_deep,
     RequestEntityTooLarge: too_large,
     HTTPException: elsewhere,

@@ -25,7 +25,12 @@ LOGGER = logging.getLogger("metakaito")
 MOST_NAMES = 20
 MOST_CHARACTERS = 300
 
-LEVELS = {"malformed": logging.WARNING, "unplannable": logging.WARNING, "error": logging.ERROR}
+LEVELS = {
+    "malformed": logging.WARNING,
+    "unauthorized": logging.WARNING,
+    "unplannable": logging.WARNING,
+    "error": logging.ERROR,
+}
 
 # Pydantic's words for what is wrong, in those of JSON.
 WORDS = {

@@ -1,6 +1,7 @@
-"""What Prometheus can ask: requests, how long they took, refusals, and which build this is."""
+"""What Prometheus can ask: requests, refusals, how long Workspaces wait, which build this is."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,11 +19,19 @@ from prometheus_client import (
 from prometheus_client.multiprocess import MultiProcessCollector
 from pydantic import BaseModel
 
-from composite.workspace.api import WorkspaceSpec
+from composite.workspace.api import WorkspaceSpec, WorkspaceStatus
 
 # Seconds. A sync takes a millisecond or few, a namespace of 1,000 Workspaces a tenth to half of a
 # second, and after 10 Metacontroller has given up: what is above 1 s needs no finer steps.
 BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
+
+# Seconds. A node takes minutes, a large image a quarter of an hour; after hours somebody must look.
+WAITS = (60.0, 300.0, 900.0, 1800.0, 3600.0, 14400.0)
+
+# What a Workspace waits for: its nodes, and what runs on them. WorkspaceReady is no such condition:
+# it is not true as long as a model is being tuned, and that may well take a day.
+WAITED_FOR = ("ResourceReady", "InferenceReady", "JobStarted")
+GOING = "WorkspaceDeleting"
 
 OTHER = "other"
 
@@ -68,6 +77,13 @@ class Metrics:
             ["field"],
             registry=self._registry,
         )
+        self.unready = Histogram(
+            "metakaito_unready_seconds",
+            "At each answer about a Workspace: how long a condition of it has not been true.",
+            ["condition", "reason"],
+            buckets=WAITS,
+            registry=self._registry,
+        )
         build = Gauge(
             "metakaito_build_info",
             "Always 1; the label says which version answers.",
@@ -84,6 +100,21 @@ class Metrics:
         everything = CollectorRegistry()
         MultiProcessCollector(everything, str(self._shared))  # type: ignore[no-untyped-call]
         return generate_latest(everything)
+
+
+def waits(status: WorkspaceStatus, now: datetime) -> Iterator[tuple[str, str, float]]:
+    """
+    Yield what a Workspace waits for, why, and for how many seconds.
+
+    Nothing of one that is being deleted. Each Workspace is asked about at least once in a resync
+    period, so that one which waits is seen again and again without anything being remembered here.
+    """
+    if any(condition.type == GOING for condition in status.conditions):
+        return
+    for condition in status.conditions:
+        if condition.type in WAITED_FOR and condition.status != "True":
+            waited = (now - condition.lastTransitionTime).total_seconds()
+            yield condition.type, condition.reason, max(0.0, waited)
 
 
 def build_version() -> str:

@@ -18,6 +18,7 @@ from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 
 from composite.catalog import Catalog
 from hooks import logs
+from hooks.authentication import TokenFile
 from hooks.settings import Settings, parse_address, share_metrics
 
 if TYPE_CHECKING:
@@ -54,10 +55,13 @@ def serve(bind: str, settings: Settings) -> None:
     Raises:
         SystemExit: Always: 0 after SIGTERM, or with a line that says why it cannot listen.
         presets.InvalidPresets: The catalog cannot be loaded.
+        hooks.authentication.InvalidToken: The file with the token cannot be used.
 
     """
     logs.configure(settings.log_level, settings.log_format)
     catalog = settings.catalog()
+    if settings.token_file is not None:
+        TokenFile(settings.token_file)  # each process reads its own; here it is said in a line
     listener = listen(bind)
     shared, owner = Path(tempfile.mkdtemp(prefix="metakaito-metrics-")), os.getpid()
     try:

@@ -12,7 +12,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, DirectoryPath, Field, ValidationError
+from pydantic import AfterValidator, DirectoryPath, Field, FilePath, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from composite.catalog import Catalog, Cloud, NodeClass, Provisioner, Provisioning
@@ -157,6 +157,16 @@ class Settings(BaseSettings):
 
     The default serves a Pod: its port needs no privileges. On a workstation use 127.0.0.1:8080,
     since hooks answer whoever asks.
+    """
+
+    token_file: Annotated[
+        FilePath | None, Field(json_schema_extra=_allowed("a file that exists"))
+    ] = None
+    """
+    File with a token. Hooks then answer only requests with ``Authorization: Bearer <token>``, and
+    401 to others; probes and metrics are for everybody.
+
+    The default is none. The file is read again when it changes.
     """
 
     workers: Annotated[int, Field(ge=1, le=64)] = 2

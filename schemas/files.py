@@ -24,10 +24,10 @@ def generated() -> dict[str, str]:
     }
 
 
-def yaml_text(document: JsonObject) -> str:
-    """Return ``document`` as YAML with our header, long sentences folded."""
+def yaml_text(document: JsonObject, header: str = HEADER) -> str:
+    """Return ``document`` as YAML below a header, long sentences folded."""
     text = yaml.dump(document, Dumper=_Prose, sort_keys=False, width=WIDTH, allow_unicode=True)
-    return f"# {HEADER}\n{text}"
+    return f"# {header}\n{text}"
 
 
 def json_text(document: JsonObject) -> str:

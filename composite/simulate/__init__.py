@@ -2,10 +2,12 @@
 The embedded cluster: our hooks played against a whole cluster in memory, in virtual time.
 
 Read :mod:`.run` for the story of one play, then :mod:`.cluster` for who acts in it.
-:mod:`.metacontroller` knows Metacontroller's semantics and, with :mod:`.children` and
-:mod:`.related`, nothing of where objects are kept; :mod:`.store` keeps them. The rest is what else
-lives in a cluster: :mod:`.provisioner`, :mod:`.workloads`, :mod:`.jobs`, :mod:`.scheduler`,
-:mod:`.kubelet`, :mod:`.job_kubelet`, :mod:`.janitor`, and the :mod:`.user` of a :mod:`.scenario`.
+:mod:`.syncing` knows Metacontroller's semantics and, with :mod:`.children`, :mod:`.appliers` and
+:mod:`.related`, nothing of where objects are kept nor of when it works: ``metakaito dev`` has it
+work on a real API server. Here :mod:`.metacontroller` says when, and :mod:`.memory` keeps the
+objects. The rest is what else lives in a cluster: :mod:`.provisioner`, :mod:`.workloads`,
+:mod:`.jobs`, :mod:`.scheduler`, :mod:`.kubelet`, :mod:`.job_kubelet`, :mod:`.janitor`, and the
+:mod:`.user` of a :mod:`.scenario`.
 
 Nothing here reads a clock, a file or the environment: same input, same bytes.
 """

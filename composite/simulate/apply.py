@@ -25,48 +25,94 @@ RESTORED_METADATA = (
     "generation",
     "creationTimestamp",
     "deletionTimestamp",
+    "deletionGracePeriodSeconds",
     "managedFields",
 )
+
+# What Go writes of these inside a JSON string; everything else it writes as Python does.
+GO_ESCAPES = str.maketrans(
+    {"<": r"\u003c", ">": r"\u003e", "&": r"\u0026", "\u2028": r"\u2028", "\u2029": r"\u2029"}
+)
+
+
+def note_of(desired: JsonObject) -> str:
+    """Return an object as Go marshals it: the bytes of the annotation."""
+    return objects.canonical_json(_whole(desired)).translate(GO_ESCAPES)
+
+
+def _whole(value: Any) -> Any:  # noqa: ANN401  (JSON)
+    """Return JSON with 1 for each 1.0, which Go does not tell apart in writing."""
+    if type(value) is dict:
+        return {key: _whole(item) for key, item in value.items()}
+    if type(value) is list:
+        return [_whole(item) for item in value]
+    return int(value) if type(value) is float and value.is_integer() else value
+
+
+def without_note(obj: JsonObject) -> JsonObject:
+    """Return the object without the annotation, which is never the hook's to write."""
+    annotations = obj["metadata"].get("annotations") or {}
+    if LAST_APPLIED not in annotations:
+        return obj
+    kept = {key: value for key, value in annotations.items() if key != LAST_APPLIED}
+    return objects.with_metadata(obj, annotations=kept)
 
 
 def with_last_applied(obj: JsonObject, desired: JsonObject) -> JsonObject:
     """Return the object with a note of what was wanted of it, for the next merge."""
     annotations = obj["metadata"].get("annotations") or {}
-    note = {LAST_APPLIED: objects.canonical_json(desired)}
+    note = {LAST_APPLIED: note_of(desired)}
     return objects.with_metadata(obj, annotations={**annotations, **note})
+
+
+def last_applied(obj: JsonObject) -> JsonObject:
+    """
+    Return what was last wanted of an object, as its annotation says.
+
+    Raises:
+        InvalidError: The annotation is no JSON object.
+
+    """
+    note = (obj["metadata"].get("annotations") or {}).get(LAST_APPLIED)
+    try:
+        last = json.loads(note) if note else {}
+    except ValueError as error:
+        raise InvalidError(f'can\'t unmarshal "{LAST_APPLIED}" annotation: {error}') from error
+    if not isinstance(last, dict):
+        raise InvalidError(f'can\'t unmarshal "{LAST_APPLIED}" annotation: it is no object')
+    return last
 
 
 def applied(observed: JsonObject, desired: JsonObject) -> JsonObject:
     """
-    Return the observed object with the hook's wishes merged in; equal to it if nothing changes.
+    Return the observed object with the hook's wishes merged in; the same if nothing changes.
 
     Raises:
-        InvalidError: A field is an object on one side and something else on the other.
+        InvalidError: The observed object's annotation cannot be read.
 
     """
-    annotations = observed["metadata"].get("annotations") or {}
-    last = json.loads(annotations.get(LAST_APPLIED, "{}"))
-    result = with_last_applied(merged(observed, last, desired), desired)
+    wanted = without_note(desired)
+    result = with_last_applied(merged(observed, last_applied(observed), wanted), wanted)
     kept = {key: observed["metadata"].get(key) for key in RESTORED_METADATA}
     result = objects.with_metadata(result, **kept)
     result.pop("status", None)
     return {**result, "status": observed["status"]} if "status" in observed else result
 
 
-def merged(observed: Any, last: Any, desired: Any, path: str = "") -> Any:  # noqa: ANN401  (JSON)
+def merged(observed: Any, last: Any, desired: Any) -> Any:  # noqa: ANN401  (JSON)
     """
     Return ``observed`` without what is in ``last`` only, and with everything in ``desired``.
 
-    Raises:
-        InvalidError: The three do not have the same shape.
-
+    What does not have the shape of ``observed`` counts as empty.
     """
     if isinstance(observed, dict):
-        return _merged_map(observed, _map(last, path), _map(desired, path), path)
+        return _merged_map(observed, _map(last), _map(desired))
     if isinstance(observed, list):
-        lists = (observed, _list(last, path), _list(desired, path))
+        lists = (observed, _list(last), _list(desired))
         key = merge_key(*lists)
-        return _merged_list(key, *lists, path) if key else lists[2]
+        if key is not None:
+            return _merged_list(key, *lists)
+        return desired if isinstance(desired, list) else None
     return desired
 
 
@@ -78,38 +124,28 @@ def merge_key(*lists: list[Any]) -> str | None:
     return next((key for key in MERGE_KEYS if all(key in item for item in items)), None)
 
 
-def _merged_map(
-    observed: JsonObject, last: JsonObject, desired: JsonObject, path: str
-) -> JsonObject:
+def _merged_map(observed: JsonObject, last: JsonObject, desired: JsonObject) -> JsonObject:
     result = {k: v for k, v in observed.items() if k not in last or k in desired}
     for key, value in desired.items():
-        result[key] = merged(observed.get(key), last.get(key), value, f"{path}.{key}")
+        result[key] = merged(observed.get(key), last.get(key), value)
     return result
 
 
-def _merged_list(
-    key: str, observed: list[Any], last: list[Any], desired: list[Any], path: str
-) -> list[Any]:
+def _merged_list(key: str, observed: list[Any], last: list[Any], desired: list[Any]) -> list[Any]:
     """Merge lists as maps: items keep their places, new ones come at the end."""
     before, noted, wanted = (
         {str(item[key]): item for item in items} for items in (observed, last, desired)
     )
-    result = _merged_map(before, noted, wanted, path)
-    places = dict.fromkeys(str(item[key]) for item in (*observed, *desired))
+    result = _merged_map(before, noted, wanted)
+    places = [str(item[key]) for item in observed]  # twice what is there twice
+    new = dict.fromkeys(str(item[key]) for item in desired)
+    places += [place for place in new if place not in before]
     return [result[place] for place in places if place in result]
 
 
-def _map(value: Any, path: str) -> JsonObject:  # noqa: ANN401  (JSON)
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise InvalidError(f"{path.lstrip('.')}: an object is needed, not {type(value).__name__}")
-    return value
+def _map(value: Any) -> JsonObject:  # noqa: ANN401  (JSON)
+    return value if isinstance(value, dict) else {}
 
 
-def _list(value: Any, path: str) -> list[Any]:  # noqa: ANN401  (JSON)
-    if value is None:
-        return []
-    if not isinstance(value, list):
-        raise InvalidError(f"{path.lstrip('.')}: a list is needed, not {type(value).__name__}")
-    return value
+def _list(value: Any) -> list[Any]:  # noqa: ANN401  (JSON)
+    return value if isinstance(value, list) else []

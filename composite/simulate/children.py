@@ -6,20 +6,14 @@ pkg/controller/common/manage_children.go of Metacontroller v4.17.2.
 """
 
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 
 from composite.models import JsonObject
-from composite.simulate import apply, objects
+from composite.simulate import objects
+from composite.simulate.appliers import Applier
 from composite.simulate.controllers import GROUP, Controller, Style
-from composite.simulate.errors import (
-    AlreadyExistsError,
-    ConflictError,
-    HookError,
-    NotFoundError,
-    SyncError,
-)
+from composite.simulate.errors import HookError, NotFoundError, SyncError, during, together
 from composite.simulate.objects import Ref
-from composite.simulate.store import Store
+from composite.simulate.store import Store, rewrite
 
 # The generated selector of a composite, and the mark of a decorator.
 CONTROLLER_UID = "controller-uid"
@@ -33,63 +27,111 @@ def observed_children(controller: Controller, parent: JsonObject, store: Store) 
     Return the parent's children by kind and key; every declared kind is there, even if empty.
 
     A namespaced parent finds children in its own namespace only, so never a cluster-scoped one.
+
+    Raises:
+        SyncError: One that should be adopted or released cannot be.
+
     """
-    namespace = parent["metadata"].get("namespace", "")
     result: ObjectsByKind = {}
-    for kind in controller.child_kinds:
-        candidates = store.list_of(kind, namespace)
-        if namespace:
-            candidates = [obj for obj in candidates if obj["metadata"].get("namespace")]
+    for rule in controller.children:
+        kind = rule.kind.key
         mine = (
-            [obj for obj in candidates if _is_attachment(controller, parent, obj)]
+            _attachments(controller, parent, kind, store)
             if controller.style is Style.DECORATOR
-            else [found for obj in candidates if (found := _claimed(parent, obj, store))]
+            else _claimed(parent, kind, store)
         )
         result[kind] = {objects.ref_of(obj).key: obj for obj in mine}
     return result
 
 
-def _is_attachment(controller: Controller, parent: JsonObject, obj: JsonObject) -> bool:
-    """Tell whether a decorator made this; it never adopts and never releases."""
-    owner = objects.controller_of(obj)
-    annotations = obj["metadata"].get("annotations") or {}
-    return (
-        owner is not None
-        and owner["uid"] == objects.uid_of(parent)
-        and annotations.get(DECORATOR) == controller.name
-    )
+def _attachments(
+    controller: Controller, parent: JsonObject, kind: str, store: Store
+) -> list[JsonObject]:
+    """Return what a decorator made; it never adopts and never releases."""
+    namespace = parent["metadata"].get("namespace", "")
+    return [
+        obj
+        for obj in store.owned_by(kind, objects.uid_of(parent), namespace)
+        if (obj["metadata"].get("annotations") or {}).get(DECORATOR) == controller.name
+    ]
 
 
-def _claimed(parent: JsonObject, obj: JsonObject, store: Store) -> JsonObject | None:
+def _claimed(parent: JsonObject, kind: str, store: Store) -> list[JsonObject]:
     """
-    Return the object if it is a composite's child: owned and labelled, or adopted just now.
+    Return a composite's children: owned and labelled, or adopted just now.
 
     One that is owned and has lost the label is released: it stays, and is nobody's. A parent that
-    is going away neither adopts nor releases.
+    is going away neither adopts nor releases. What was adopted is returned as it was before.
     """
     uid = objects.uid_of(parent)
-    owner = objects.controller_of(obj)
-    labelled = objects.labels_of(obj).get(CONTROLLER_UID) == uid
-    references = list(obj["metadata"].get("ownerReferences") or ())
-    if owner is None:
-        if not labelled or objects.is_terminating(parent) or objects.is_terminating(obj):
-            return None
-        references.append(objects.owner_reference(parent))
-        return _survive(store, objects.with_metadata(obj, ownerReferences=references))
-    if owner["uid"] != uid:
-        return None
-    if not labelled and not objects.is_terminating(parent):
-        others = [item for item in references if item["uid"] != uid]
-        _survive(store, objects.with_metadata(obj, ownerReferences=others or None))
-    return obj if labelled else None
+    namespace = parent["metadata"].get("namespace", "")
+    owned = store.owned_by(kind, uid, namespace)
+    mine = [obj for obj in owned if _is_labelled(obj, uid)]
+    if objects.is_terminating(parent):
+        return mine
+    failures: list[SyncError] = []
+    lost = [obj for obj in owned if not _is_labelled(obj, uid)]
+    found = [
+        obj
+        for obj in store.orphans(kind, namespace)
+        if _is_labelled(obj, uid) and not objects.is_terminating(obj)
+    ]
+    for claim, obj in (*((_release, obj) for obj in lost), *((_adopt, obj) for obj in found)):
+        try:
+            claim(parent, obj, store)
+        except NotFoundError:
+            continue
+        except SyncError as failure:
+            failures.append(failure)
+        else:
+            mine += [obj] if claim is _adopt else []
+    if failures:
+        with during(f"can't claim {kind.partition('.')[0]} children"):
+            raise together(failures)
+    return mine
 
 
-def _survive(store: Store, obj: JsonObject) -> JsonObject | None:
-    """Update an object that may be gone or different by now: the next event tells."""
-    try:
-        return store.update(obj)
-    except (ConflictError, NotFoundError):
-        return None
+def _is_labelled(obj: JsonObject, uid: str) -> bool:
+    return objects.labels_of(obj).get(CONTROLLER_UID) == uid
+
+
+def _adopt(parent: JsonObject, obj: JsonObject, store: Store) -> None:
+    """
+    Make an orphan a child.
+
+    Raises:
+        SyncError: The parent is going away after all, or the orphan is refused.
+
+    """
+    now = store.read(objects.ref_of(parent))
+    if now is None or objects.uid_of(now) != objects.uid_of(parent):
+        raise SyncError(f"can't adopt {objects.ref_of(obj)}: its parent is gone")
+    if objects.is_terminating(now):
+        raise SyncError(f"can't adopt {objects.ref_of(obj)}: its parent has just been deleted")
+    reference = objects.owner_reference(parent)
+
+    def adopted(current: JsonObject) -> JsonObject:
+        owners = list(current["metadata"].get("ownerReferences") or ())
+        places = [owner["uid"] for owner in owners]
+        if reference["uid"] in places:
+            owners[places.index(reference["uid"])] = reference
+        else:
+            owners.append(reference)
+        return objects.with_metadata(current, ownerReferences=owners)
+
+    rewrite(store, obj, adopted, store.update)
+
+
+def _release(parent: JsonObject, obj: JsonObject, store: Store) -> None:
+    """Make a child nobody's."""
+    uid = objects.uid_of(parent)
+
+    def released(current: JsonObject) -> JsonObject:
+        owners = current["metadata"].get("ownerReferences") or ()
+        others = [owner for owner in owners if owner["uid"] != uid]
+        return objects.with_metadata(current, ownerReferences=others or None)
+
+    rewrite(store, obj, released, store.update)
 
 
 def placed_children(
@@ -140,6 +182,7 @@ def manage(
     observed: ObjectsByKind,
     desired: ObjectsByKind,
     store: Store,
+    applier: Applier,
 ) -> list[SyncError]:
     """
     Delete, create and update until observed is desired; return what went wrong, go on regardless.
@@ -154,6 +197,7 @@ def manage(
                 continue
             try:
                 store.delete(objects.ref_of(child), objects.uid_of(child))
+                applier.forget(child)
             except NotFoundError:
                 continue
             except SyncError as failure:
@@ -161,7 +205,7 @@ def manage(
     for kind in sorted(desired, key=_kind_order):
         for key, child in sorted(desired[kind].items()):
             try:
-                _apply_child(controller, parent, observed.get(kind, {}).get(key), child, store)
+                applier.apply(controller, parent, observed.get(kind, {}).get(key), child)
             except SyncError as failure:
                 failures.append(failure)
     return failures
@@ -170,36 +214,3 @@ def manage(
 def _kind_order(kind: str) -> tuple[str, str, str]:
     name, _, version = kind.partition(".")
     return objects.Kind(version, name, "").sort_key
-
-
-def _apply_child(
-    controller: Controller,
-    parent: JsonObject,
-    observed: JsonObject | None,
-    desired: JsonObject,
-    store: Store,
-) -> None:
-    """Make one child what is wanted."""
-    if observed is None:
-        _create_child(parent, desired, store)
-        return
-    method = controller.method(objects.kind_key(observed))
-    if objects.is_terminating(observed) or method == "OnDelete":
-        return
-    wanted = apply.applied(observed, desired)
-    if wanted == observed:
-        return
-    if method == "Recreate":
-        store.delete(objects.ref_of(observed), objects.uid_of(observed))
-    else:
-        _survive(store, wanted)
-
-
-def _create_child(parent: JsonObject, desired: JsonObject, store: Store) -> None:
-    """Create one child as the parent's; somebody else's object of that name stays as it is."""
-    owners = list(desired["metadata"].get("ownerReferences") or ())
-    if not any(owner["uid"] == objects.uid_of(parent) for owner in owners):
-        owners.append(objects.owner_reference(parent))
-    noted = apply.with_last_applied(desired, desired)
-    with suppress(AlreadyExistsError):
-        store.create(objects.with_metadata(noted, ownerReferences=owners))

@@ -15,6 +15,15 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 LOOKS_PER_INSTANT = 200
 
 
+class Seconds(Protocol):
+    """Time that passes, from any beginning."""
+
+    @property
+    def seconds(self) -> float:
+        """How much has passed since then."""
+        ...
+
+
 class Clock:
     """A clock that moves only when it is told to; hooks that need the time share it."""
 

@@ -15,12 +15,12 @@ from composite.simulate.janitor import GarbageCollector, NamespaceController, Po
 from composite.simulate.job_kubelet import JobKubelet
 from composite.simulate.jobs import JobController
 from composite.simulate.kubelet import Kubelet
+from composite.simulate.memory import MemoryStore
 from composite.simulate.metacontroller import Metacontroller
 from composite.simulate.objects import Ref
 from composite.simulate.provisioner import DevicePlugin, Provisioner
 from composite.simulate.scenario import Promise, Scenario
 from composite.simulate.scheduler import Scheduler
-from composite.simulate.store import MemoryStore
 from composite.simulate.timeline import Entry, entry
 from composite.simulate.user import User, apply_object
 from composite.simulate.workloads import DeploymentController, StatefulSetController

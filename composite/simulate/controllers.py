@@ -5,7 +5,7 @@ from typing import Literal
 
 from composite import catalog, names
 from composite.models import JsonObject, Value
-from composite.simulate import objects
+from composite.simulate import objects, selectors
 from composite.simulate.objects import Kind
 
 GROUP = "metacontroller.k8s.io"
@@ -26,7 +26,12 @@ class ChildRule(Value):
 
 
 class Controller(Value):
-    """One CompositeController or DecoratorController with hooks of version v2."""
+    """
+    One CompositeController or DecoratorController with hooks of version v2.
+
+    A composite's selector is generated, and none has a finalize hook. Only parents that both
+    selectors mean are looked at. ``given`` is the object itself, if there is one.
+    """
 
     name: str
     style: Style
@@ -35,6 +40,9 @@ class Controller(Value):
     sync_path: str
     customize_path: str | None = None
     ignore_status_changes: bool = True
+    label_selector: JsonObject | None = None
+    annotation_selector: JsonObject | None = None
+    given: JsonObject | None = None
 
     @property
     def child_kinds(self) -> tuple[str, ...]:
@@ -47,8 +55,26 @@ class Controller(Value):
         methods = {rule.kind.key: rule.method for rule in self.children}
         return methods.get(kind, "OnDelete")
 
+    @property
+    def finalizer(self) -> str:
+        """What an earlier version of the controller, with a finalize hook, has put on parents."""
+        return f"metacontroller.io/{self.style.value.lower()}-{self.name}"
+
+    def cares_for(self, parent: JsonObject) -> bool:
+        """Tell whether an object of the parent's kind is looked at."""
+        metadata = parent["metadata"]
+        if self.finalizer in (metadata.get("finalizers") or ()):
+            return True
+        return selectors.matches_labels(
+            self.label_selector or {}, objects.labels_of(parent)
+        ) and selectors.matches_labels(
+            self.annotation_selector or {}, metadata.get("annotations") or {}
+        )
+
     def to_json(self) -> JsonObject:
         """Return the object that a hook finds in the request under ``controller``."""
+        if self.given is not None:
+            return self.given
         children = [
             {
                 "apiVersion": rule.kind.api_version,

@@ -5,7 +5,6 @@ from typing import NamedTuple, Protocol, TypeVar
 from composite.models import JsonObject
 from composite.simulate.controllers import Style
 from composite.simulate.errors import HookError, MetacontrollerCrash
-from composite.simulate.objects import clone
 
 T = TypeVar("T")
 
@@ -52,21 +51,47 @@ class Answer(NamedTuple):
     annotations: dict[str, str | None]
 
 
+# What Metacontroller says of an answer it cannot use, with the type of the hook.
+UNREADABLE = "can't unmarshal webhookResponse (version: v2, type: {}): {}"
+UNKNOWN = (
+    "strict validation failed for v2 webhookResponse (type: {}, mode: strict): unknown field {}"
+)
+
+
 def ask(hooks: Hooks, path: str, body: JsonObject) -> JsonObject:
     """
-    Return a hook's answer; the hook gets a copy, as it would over the wire.
+    Return a hook's answer.
 
     Raises:
         HookError: The hook failed, or answered with something that is no object.
 
     """
-    answer = hooks.call(path, clone(body))
+    answer = hooks.call(path, body)
     if not isinstance(answer, dict):
-        raise HookError(f"{path}: cannot unmarshal {type(answer).__name__} into an answer", 200)
+        kind = path.rpartition("/")[2]
+        raise unreadable(kind, f"it is {type(answer).__name__} and no object")
     return answer
 
 
-def read_answer(style: Style, path: str, answer: JsonObject) -> Answer:
+def unreadable(kind: str, reason: str) -> HookError:
+    """Return what is wrong with the answer of a sync or customize hook."""
+    return HookError(UNREADABLE.format(kind, reason), 200)
+
+
+def require_known(kind: str, answer: JsonObject, fields: frozenset[str]) -> None:
+    """
+    Look for fields that nobody knows.
+
+    Raises:
+        HookError: There is one.
+
+    """
+    unknown = sorted(set(answer) - fields)
+    if unknown:
+        raise HookError(UNKNOWN.format(kind, f'"{unknown[0]}"'), 200)
+
+
+def read_answer(style: Style, answer: JsonObject) -> Answer:
     """
     Return the answer of a sync hook, strictly read.
 
@@ -77,42 +102,40 @@ def read_answer(style: Style, path: str, answer: JsonObject) -> Answer:
         MetacontrollerCrash: A child is null.
 
     """
-    unknown = sorted(set(answer) - ANSWER_FIELDS[style])
-    if unknown:
-        raise HookError(f'{path}: strict validation failed: unknown field "{unknown[0]}"', 200)
+    require_known("sync", answer, ANSWER_FIELDS[style])
     field = CHILDREN_FIELD[style]
-    children = _typed(path, answer, field, list) or []
+    children = _typed(answer, field, list) or []
     for number, child in enumerate(children):
-        _require_child(path, f"{field}[{number}]", child)
+        _require_child(f"{field}[{number}]", child)
     resync = answer.get("resyncAfterSeconds")
     if resync is not None and (isinstance(resync, bool) or not isinstance(resync, int | float)):
-        raise HookError(f"{path}: resyncAfterSeconds is not a number", 200)
+        raise unreadable("sync", "resyncAfterSeconds is not a number")
     return Answer(
         children=children,
-        status=_typed(path, answer, "status", dict),
+        status=_typed(answer, "status", dict),
         resync_after_seconds=resync or 0,
-        labels=_typed(path, answer, "labels", dict) or {},
-        annotations=_typed(path, answer, "annotations", dict) or {},
+        labels=_typed(answer, "labels", dict) or {},
+        annotations=_typed(answer, "annotations", dict) or {},
     )
 
 
-def _typed(path: str, answer: JsonObject, field: str, kind: type[T]) -> T | None:
+def _typed(answer: JsonObject, field: str, kind: type[T]) -> T | None:
     value = answer.get(field)
     if value is not None and not isinstance(value, kind):
-        raise HookError(f"{path}: {field} is not {kind.__name__}", 200)
+        raise unreadable("sync", f"{field} is not {kind.__name__}")
     return value
 
 
-def _require_child(path: str, place: str, child: object) -> None:
+def _require_child(place: str, child: object) -> None:
     if child is None:
         raise MetacontrollerCrash(
-            f"{path}: {place} is null: Metacontroller dereferences it, exits, and after a restart "
-            "meets the same answer again; no controller works any more"
+            f"{place} is null: Metacontroller dereferences it, exits, and after a restart meets "
+            "the same answer again; no controller works any more"
         )
     if not isinstance(child, dict) or not child.get("kind"):
-        raise HookError(f"{path}: {place}: Object 'Kind' is missing", 200)
+        raise unreadable("sync", f"{place}: Object 'Kind' is missing")
     if not child.get("apiVersion"):
-        raise HookError(f"{path}: {place}: Object 'apiVersion' is missing", 200)
+        raise unreadable("sync", f"{place}: Object 'apiVersion' is missing")
     metadata = child.get("metadata")
     if not isinstance(metadata, dict) or not metadata.get("name"):
-        raise HookError(f"{path}: {place}: metadata.name: Required value: name is required", 200)
+        raise unreadable("sync", f"{place}: metadata.name: Required value: name is required")

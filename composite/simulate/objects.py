@@ -37,10 +37,14 @@ class Kind(NamedTuple):
         return f"{self.kind}.{self.api_version}"
 
     @property
+    def group(self) -> str:
+        """The API group, empty for the core's."""
+        return self.api_version.rpartition("/")[0]
+
+    @property
     def sort_key(self) -> tuple[str, str, str]:
         """Group, version, kind: the order in which Metacontroller manages children."""
-        group, _, version = self.api_version.rpartition("/")
-        return group, version, self.kind
+        return self.group, self.api_version.rpartition("/")[2], self.kind
 
 
 WORKSPACE = Kind(names.API_VERSION, names.KIND, "workspaces", generation=True)
@@ -147,6 +151,19 @@ def controller_of(obj: Mapping[str, Any]) -> JsonObject | None:
     """Return the one owner reference that says ``controller: true``."""
     owners: Iterable[JsonObject] = obj["metadata"].get("ownerReferences") or ()
     return next((owner for owner in owners if owner.get("controller")), None)
+
+
+def same(one: Any, other: Any) -> bool:  # noqa: ANN401  (JSON)
+    """Compare JSON as Go does: 1, 1.0 and true are three different values."""
+    if one is other:
+        return True
+    if type(one) is not type(other):
+        return False
+    if type(one) is dict:
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if type(one) is list:
+        return len(one) == len(other) and all(map(same, one, other))
+    return bool(one == other)
 
 
 def owner_reference(owner: Mapping[str, Any], *, controller: bool = True) -> JsonObject:

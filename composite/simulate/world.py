@@ -7,9 +7,10 @@ from composite import names
 from composite.models import JsonObject
 from composite.simulate import objects
 from composite.simulate.clock import Agenda, Clock
+from composite.simulate.memory import MemoryStore
 from composite.simulate.objects import Ref
 from composite.simulate.scenario import Delays, Faults, Scenario
-from composite.simulate.store import Change, Store
+from composite.simulate.store import Change
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class World:
     is not in the table.
     """
 
-    store: Store
+    store: MemoryStore
     agenda: Agenda
     scenario: Scenario
     gpus: Mapping[str, Gpus] = field(default_factory=dict)

@@ -13,10 +13,14 @@ from collections.abc import Sequence
 import click
 
 from hooks.cli.about import completion, print_version, version
+from hooks.cli.cleanup import cleanup
 from hooks.cli.demo import demo
+from hooks.cli.dev import dev
 from hooks.cli.errors import FAILED, OK, REFUSED, Stop
 from hooks.cli.facts import list_instance_types, list_models
+from hooks.cli.generate import generate
 from hooks.cli.hook import customize, sync
+from hooks.cli.probe import probe
 from hooks.cli.render import render
 from hooks.cli.schema import crd, schema
 from hooks.cli.serve import serve
@@ -83,8 +87,12 @@ for _command in (
     list_models,
     list_instance_types,
     serve,
+    probe,
+    dev,
     sync,
     customize,
+    generate,
+    cleanup,
     crd,
     schema,
     version,

@@ -36,11 +36,12 @@ def serve(
     Example:
       metakaito serve --bind 127.0.0.1:8080
 
-    Exit codes: 0 stopped by SIGTERM, 1 it cannot listen or a file of presets is broken, 2 a setting
-    cannot be used.
+    Exit codes: 0 stopped by SIGTERM, 1 it cannot listen, or a file of presets or of a token is
+    broken, 2 a setting cannot be used.
 
     """
-    from hooks.server import serve as run  # noqa: PLC0415  (see the package)
+    from hooks.authentication import InvalidToken  # noqa: PLC0415  (see the package)
+    from hooks.server import serve as run  # noqa: PLC0415
     from presets import InvalidPresets  # noqa: PLC0415
 
     settings = settings_of(bind=bind, workers=workers, virtual_clock=virtual_clock, **flags)
@@ -48,3 +49,5 @@ def serve(
         run(settings.bind, settings)
     except InvalidPresets as error:
         raise Failed(*error.problems) from None
+    except InvalidToken as error:
+        raise Failed(str(error)) from None

@@ -1,4 +1,5 @@
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from composite.catalog import Catalog
 from hooks.app import create_app
 from hooks.metrics import BUCKETS, Metrics, field_label, known_fields
 from hooks.settings import Settings
+from tests.hooks.conftest import NOW
 from tests.hooks.questions import a_sync, a_workspace, text
 
 
@@ -53,6 +55,32 @@ def test_refusals_are_counted_by_field(client: FlaskClient) -> None:
     refusals = counts(client, "metakaito_refusals_total")
     assert refusals.pop('field="inference.preset.name"') == 1
     assert sum(refusals.values()) == 1
+
+
+def test_how_long_a_workspace_waits_is_observed_at_each_answer(catalog: Catalog) -> None:
+    times = iter([NOW, NOW + timedelta(minutes=20)])
+    client = create_app(catalog, Settings(), clock=lambda: next(times)).test_client()
+    first = client.post("/workspaces/sync", data=text(a_sync())).get_json()
+    client.post("/workspaces/sync", data=text(a_sync(a_workspace(status=first["status"]))))
+
+    nodes = 'condition="ResourceReady",reason="workspaceResourceStatusPending"'
+    server = 'condition="InferenceReady",reason="WorkspaceInferenceStatusPending"'
+    assert counts(client, "metakaito_unready_seconds_count") == {server: 2, nodes: 2}
+    assert counts(client, "metakaito_unready_seconds_sum") == {server: 1200, nodes: 1200}
+    assert {
+        re.findall(r'le="([^"]+)"', label)[0]: count
+        for label, count in counts(client, "metakaito_unready_seconds_bucket").items()
+        if label.startswith('condition="ResourceReady"')
+    } == {"60.0": 1, "300.0": 1, "900.0": 1, "1800.0": 2, "3600.0": 2, "14400.0": 2, "+Inf": 2}
+
+
+def test_a_workspace_that_is_deleted_waits_for_nothing(client: FlaskClient) -> None:
+    going = a_workspace()
+    going["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    client.post("/workspaces/sync", data=text(a_sync(going)))
+
+    assert counts(client, "metakaito_requests_total") == {'code="200",hook="workspaces/sync"': 1}
+    assert counts(client, "metakaito_unready_seconds_count") == {}
 
 
 def test_the_build_is_known(client: FlaskClient) -> None:

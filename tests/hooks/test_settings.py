@@ -49,6 +49,7 @@ def test_each_part_of_the_node_class_can_be_set(monkeypatch: pytest.MonkeyPatch)
 def test_reads_every_setting_from_its_variable(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    (tmp_path / "token").write_text("secret")
     values = {
         "provisioner": "nodeclaim",
         "cloud": "aws",
@@ -58,6 +59,7 @@ def test_reads_every_setting_from_its_variable(
         "image_registry": "localhost:5000/kaito",
         "presets": str(tmp_path),
         "bind": "[::1]:0",
+        "token_file": str(tmp_path / "token"),
         "workers": "4",
         "threads": "8",
         "max_request_bytes": "1048576",

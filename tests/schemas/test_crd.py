@@ -1,10 +1,12 @@
 import json
+import re
 from copy import deepcopy
 from typing import Any
 
 import pytest
 import yaml
 
+from composite import crd
 from composite.models import JsonObject
 from schemas import generated
 from tests.schemas.structural import schema_violations, violations
@@ -33,7 +35,7 @@ def test_it_fits_into_an_annotation() -> None:
 
 
 def test_names() -> None:
-    assert CRD["metadata"] == {"name": "workspaces.kaito.sh"}
+    assert CRD["metadata"]["name"] == "workspaces.kaito.sh"
     assert CRD["spec"]["group"] == "kaito.sh"
     assert CRD["spec"]["scope"] == "Namespaced"
     assert CRD["spec"]["names"] == {
@@ -44,6 +46,18 @@ def test_names() -> None:
         "shortNames": ["wk", "wks"],
         "categories": ["workspace"],
     }
+
+
+def test_a_hash_tells_one_definition_from_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crd, "printer_columns", list)
+
+    def of(definition: JsonObject) -> str:
+        [(name, value)] = definition["metadata"]["annotations"].items()
+        assert name == "kaito.sh/definition-hash"
+        assert re.fullmatch("[0-9a-f]{16}", value)
+        return str(value)
+
+    assert of(crd.workspace_crd()) != of(CRD)
 
 
 def test_one_version_with_a_status() -> None:

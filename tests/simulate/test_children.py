@@ -8,10 +8,11 @@ from composite import names
 from composite.catalog import Provisioner
 from composite.models import JsonObject
 from composite.simulate import Clock, Controller
+from composite.simulate.appliers import DynamicApply
 from composite.simulate.children import desired_children, manage, observed_children
 from composite.simulate.controllers import ChildRule, Style, controllers
+from composite.simulate.memory import MemoryStore
 from composite.simulate.objects import SERVICE, WORKSPACE, Ref
-from composite.simulate.store import MemoryStore
 from tests.simulate.stubs import a_service, a_workspace
 
 
@@ -38,7 +39,7 @@ def sync(
     """The child as it is after one sync that wants it so."""
     observed = observed_children(controller, parent, store)
     desired = desired_children(controller, parent, [child])
-    assert manage(controller, parent, observed, desired, store) == []
+    assert manage(controller, parent, observed, desired, store, DynamicApply(store)) == []
     return store.get(Ref(names.SERVICES, "default", "phi"))
 
 

@@ -5,8 +5,8 @@ import pytest
 from composite.models import JsonObject
 from composite.simulate.clock import Clock
 from composite.simulate.errors import InvalidError
+from composite.simulate.memory import MemoryStore
 from composite.simulate.objects import merge_patch
-from composite.simulate.store import MemoryStore
 from tests.simulate.stubs import a_job, a_step
 
 IGNORE_LOSS = {

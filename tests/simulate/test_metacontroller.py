@@ -7,6 +7,7 @@ import pytest
 from composite import names
 from composite.models import JsonObject
 from composite.simulate import HookError, HotLoop, MetacontrollerCrash
+from composite.simulate.errors import TooManyRequestsError
 from composite.simulate.objects import Ref
 from tests.simulate.stubs import (
     WORKSPACE,
@@ -215,7 +216,6 @@ def test_a_null_child_crashes_metacontroller() -> None:
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        ({"children": [], "child": []}, 'strict validation failed: unknown field "child"'),
         ({"children": [{"apiVersion": "v1"}]}, "children[0]: Object 'Kind' is missing"),
         ({"children": [{"kind": "Service"}]}, "children[0]: Object 'apiVersion' is missing"),
         (
@@ -224,7 +224,7 @@ def test_a_null_child_crashes_metacontroller() -> None:
         ),
         ({"children": {}}, "children is not list"),
         ({"resyncAfterSeconds": "1"}, "resyncAfterSeconds is not a number"),
-        ("no object", "cannot unmarshal str into an answer"),
+        ("no object", "it is str and no object"),
     ],
 )
 def test_a_malformed_answer_is_refused_whole(answer: object, reason: str) -> None:
@@ -237,9 +237,42 @@ def test_a_malformed_answer_is_refused_whole(answer: object, reason: str) -> Non
     cluster.run()
 
     assert cluster.timeline[-1].details == (
-        f"sync of metakaito-workspaces failed: {SYNC}: {reason}",
+        (
+            "sync of metakaito-workspaces failed: can't unmarshal webhookResponse (version: v2, "
+            f"type: sync): {reason}"
+        ),
     )
     assert names_of(cluster, names.SERVICES) == ["phi"]
+
+
+@pytest.mark.parametrize(
+    ("path", "answer", "kind", "field"),
+    [
+        (SYNC, {"children": [], "child": []}, "sync", "child"),
+        (CUSTOMIZE, {"rules": []}, "customize", "rules"),
+        (
+            CUSTOMIZE,
+            {"relatedResources": [{"resource": "nodes", "selector": {}}]},
+            "customize",
+            "relatedResources[0].selector",
+        ),
+    ],
+)
+def test_a_field_that_nobody_knows_is_refused_in_metacontrollers_words(
+    path: str, answer: JsonObject, kind: str, field: str
+) -> None:
+    hooks = StubHooks()
+    hooks.answers[path] = lambda _: answer
+    cluster = a_cluster(hooks)
+    cluster.apply(a_workspace())
+    cluster.run(until=0)
+
+    assert cluster.timeline[-1].details == (
+        (
+            "sync of metakaito-workspaces failed: strict validation failed for v2 webhookResponse "
+            f'(type: {kind}, mode: strict): unknown field "{field}"'
+        ),
+    )
 
 
 def test_a_failing_hook_changes_nothing_and_is_asked_again_more_and_more_rarely() -> None:
@@ -339,8 +372,23 @@ def test_a_rule_with_names_and_a_selector_fails_the_sync() -> None:
     assert requests_to(cluster, SYNC) == []
 
 
-def test_a_rule_for_a_kind_that_does_not_exist_fails_the_sync() -> None:
+def test_a_rule_for_a_kind_that_does_not_exist_fails_the_sync_and_is_not_asked_for_again() -> None:
     rule = {"apiVersion": "karpenter.sh/v2", "resource": "nodeclaims"}
+    cluster = a_cluster(StubHooks(workspace_rules=[rule]))
+    cluster.apply(a_workspace())
+    cluster.run(until=1)
+
+    assert requests_to(cluster, SYNC) == []
+    assert len(requests_to(cluster, CUSTOMIZE)) == 1
+
+
+def test_names_exclude_even_a_selector_that_means_all() -> None:
+    rule: JsonObject = {
+        "apiVersion": "v1",
+        "resource": "nodes",
+        "names": ["a"],
+        "labelSelector": {},
+    }
     cluster = a_cluster(StubHooks(workspace_rules=[rule]))
     cluster.apply(a_workspace())
     cluster.run()
@@ -356,6 +404,49 @@ def test_resync_after_seconds_asks_again_at_that_time() -> None:
     times = [exchange.seconds for exchange in cluster.requests if exchange.path == SYNC]
 
     assert times == [0, 30, 42.5]
+
+
+def test_a_child_that_cannot_be_made_does_not_put_off_the_resync_that_was_asked_for() -> None:
+    bad = a_deployment(selector={"matchLabels": {"tier": "model"}})
+    bad["spec"]["template"]["metadata"]["labels"]["tier"] = "model"
+    hooks = StubHooks(sync=wants(a_deployment()))
+    cluster = a_cluster(hooks)
+    cluster.apply(a_workspace())
+    cluster.run()
+    now = cluster.clock.seconds
+    hooks.answers[SYNC] = lambda _: {"children": [bad], "resyncAfterSeconds": 0.001}
+    cluster.resync()
+    cluster.run(until=now + 0.0035)
+    times = [exchange.seconds - now for exchange in cluster.requests if exchange.path == SYNC]
+
+    assert [round(time, 4) for time in times[-4:]] == [0, 0.001, 0.002, 0.003]
+
+
+def test_a_hook_that_is_busy_is_asked_again_when_it_says_and_that_is_no_failure() -> None:
+    busy = iter([TooManyRequestsError("busy", 3)] * 2)
+
+    def sync(_: JsonObject) -> JsonObject:
+        for refusal in busy:
+            raise refusal
+        return {"children": [a_service()]}
+
+    cluster = a_cluster(StubHooks(sync=sync))
+    cluster.apply(a_workspace())
+    cluster.run(until=10)
+
+    assert [entry.seconds for entry in cluster.timeline if entry.what == "failed"] == [0, 3]
+    assert names_of(cluster, names.SERVICES) == ["phi"]
+
+
+def test_the_finalizer_of_an_earlier_controller_is_taken_away() -> None:
+    cluster = a_cluster()
+    workspace = a_workspace()
+    mine = "metacontroller.io/compositecontroller-metakaito-workspaces"
+    workspace["metadata"]["finalizers"] = [mine, "somebody.else/waits"]
+    cluster.apply(workspace)
+    cluster.run()
+
+    assert found(cluster, *_place())["metadata"]["finalizers"] == ["somebody.else/waits"]
 
 
 def test_a_parent_does_not_hear_the_echo_of_its_own_status() -> None:
@@ -420,6 +511,46 @@ def test_an_orphan_with_the_label_is_adopted() -> None:
     owners = found(cluster, names.SERVICES, "phi", "default")["metadata"]["ownerReferences"]
 
     assert [owner["uid"] for owner in owners] == [workspace["metadata"]["uid"]]
+
+
+def test_what_is_adopted_is_shown_as_it_was_and_updated_by_the_next_sync() -> None:
+    cluster = a_cluster(StubHooks(sync=wants(a_service(type="NodePort"))))
+    workspace = cluster.apply(a_workspace())
+    orphan = a_service()
+    orphan["metadata"]["labels"] = {"controller-uid": workspace["metadata"]["uid"]}
+    cluster.apply(orphan)
+    cluster.run()
+    first, second, *_ = requests_to(cluster, SYNC)
+
+    assert "ownerReferences" not in first["children"]["Service.v1"]["default/phi"]["metadata"]
+    assert "type" not in second["children"]["Service.v1"]["default/phi"]["spec"]
+    assert found(cluster, names.SERVICES, "phi", "default")["spec"]["type"] == "NodePort"
+
+
+def test_an_owner_that_is_no_controller_becomes_one() -> None:
+    cluster = a_cluster(StubHooks(sync=wants(a_service())))
+    workspace = cluster.apply(a_workspace())
+    uid = workspace["metadata"]["uid"]
+    owner = {"apiVersion": "kaito.sh/v1alpha1", "kind": "Workspace", "name": "phi", "uid": uid}
+    orphan = a_service()
+    orphan["metadata"] |= {"labels": {"controller-uid": uid}, "ownerReferences": [owner]}
+    cluster.apply(orphan)
+    cluster.run()
+    owners = found(cluster, names.SERVICES, "phi", "default")["metadata"]["ownerReferences"]
+
+    assert owners == [{**owner, "controller": True, "blockOwnerDeletion": True}]
+
+
+def test_nobody_hears_of_a_child_that_lost_owner_and_label_at_once() -> None:
+    cluster = a_cluster(StubHooks(sync=wants(a_service())))
+    cluster.apply(a_workspace())
+    cluster.run()
+    asked = len(requests_to(cluster, SYNC))
+    lost = {"labels": {"controller-uid": None}, "ownerReferences": None}
+    cluster.patch(Ref(names.SERVICES, "default", "phi"), {"metadata": lost})
+    cluster.run()
+
+    assert len(requests_to(cluster, SYNC)) == asked
 
 
 def test_a_child_that_lost_its_label_is_released_and_its_name_is_taken() -> None:

@@ -12,8 +12,8 @@ from composite.simulate.errors import (
     InvalidError,
     NotFoundError,
 )
+from composite.simulate.memory import MemoryStore
 from composite.simulate.objects import Ref, merge_patch, ref_of
-from composite.simulate.store import MemoryStore
 from tests.simulate.stubs import (
     WORKSPACE,
     a_deployment,

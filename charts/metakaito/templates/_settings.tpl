@@ -1,0 +1,87 @@
+{{/* Not empty if there are presets of the user's own. */}}
+{{- define "metakaito.hasPresets" -}}
+{{- if or .Values.presets.models .Values.presets.instanceTypes -}}true{{- end -}}
+{{- end -}}
+
+{{/* The settings of `metakaito serve`, as variables. */}}
+{{- define "metakaito.settings" -}}
+- name: METAKAITO_PROVISIONER
+  value: {{ include "metakaito.provisioner" . }}
+- name: METAKAITO_CLOUD
+  value: {{ .Values.cloud }}
+- name: METAKAITO_NODE_CLASS_GROUP
+  value: {{ .Values.nodeClass.group | quote }}
+- name: METAKAITO_NODE_CLASS_KIND
+  value: {{ .Values.nodeClass.kind | quote }}
+- name: METAKAITO_NODE_CLASS_NAME
+  value: {{ .Values.nodeClass.name | quote }}
+- name: METAKAITO_IMAGE_REGISTRY
+  value: {{ .Values.imageRegistry | quote }}
+{{- if include "metakaito.hasPresets" . }}
+- name: METAKAITO_PRESETS
+  value: /etc/metakaito/presets
+{{- end }}
+- name: METAKAITO_WORKERS
+  value: {{ .Values.hooks.workers | quote }}
+- name: METAKAITO_THREADS
+  value: {{ .Values.hooks.threads | quote }}
+- name: METAKAITO_MAX_REQUEST_BYTES
+  value: {{ .Values.hooks.maxRequestBytes | int64 | quote }}
+- name: METAKAITO_STOP_SECONDS
+  value: {{ .Values.hooks.stopSeconds | quote }}
+- name: METAKAITO_LOG_LEVEL
+  value: {{ .Values.hooks.logLevel }}
+- name: METAKAITO_LOG_FORMAT
+  value: {{ .Values.hooks.logFormat }}
+{{- if .Values.webhookAuthentication.enabled }}
+- name: METAKAITO_TOKEN_FILE
+  value: /etc/metakaito/token/token
+{{- end }}
+{{- end -}}
+
+{{/* Where the files are that the settings name, and where it may write. */}}
+{{- define "metakaito.settingsMounts" -}}
+# Metrics that the processes share, and gunicorn's signs of life.
+- name: tmp
+  mountPath: /tmp
+{{- if include "metakaito.hasPresets" . }}
+- name: presets
+  mountPath: /etc/metakaito/presets
+  readOnly: true
+{{- end }}
+{{- if .Values.webhookAuthentication.enabled }}
+- name: token
+  mountPath: /etc/metakaito/token
+  readOnly: true
+{{- end }}
+{{- end -}}
+
+{{/* What is mounted there. */}}
+{{- define "metakaito.settingsVolumes" -}}
+- name: tmp
+  emptyDir:
+    medium: Memory
+    sizeLimit: 64Mi
+{{- if include "metakaito.hasPresets" . }}
+- name: presets
+  configMap:
+    name: {{ include "metakaito.fullname" . }}-presets
+    items:
+      {{- range $name, $_ := .Values.presets.models }}
+      - key: models.{{ $name }}.yaml
+        path: models/{{ $name }}.yaml
+      {{- end }}
+      {{- if .Values.presets.instanceTypes }}
+      - key: instance_types.{{ .Values.cloud }}.yaml
+        path: instance_types/{{ .Values.cloud }}.yaml
+      {{- end }}
+{{- end }}
+{{- if .Values.webhookAuthentication.enabled }}
+- name: token
+  secret:
+    secretName: {{ .Values.webhookAuthentication.secretName | quote }}
+    items:
+      - key: {{ .Values.webhookAuthentication.secretKey | quote }}
+        path: token
+{{- end }}
+{{- end -}}
