@@ -15,7 +15,7 @@ from packaging.version import Version
 
 ROOT = Path(__file__).parents[2]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-LOCKS = ("runtime", "dev")
+LOCKS = ("runtime", "cluster", "image", "dev")
 LOCK_ENTRY = r"""(?x)
     \s* (\#.*)?                                               # nothing, or a comment
     | [a-z0-9-]+==\S+ (\s+ --hash=sha256:[0-9a-f]{64})+ \s*   # a version and its files
@@ -42,9 +42,9 @@ def test_setup_refuses_a_python_that_is_too_old(tmp_path: Path) -> None:
 
 def test_ci_runs_the_steps_of_make_check() -> None:
     script = (ROOT / ".ci/run").read_text(encoding="utf-8")
-    steps = re.findall(r"^(?:step|make(?: --\S+)*) (\w+)$", script, flags=re.MULTILINE)
+    steps = re.findall(r"^ *(?:step|make(?: --\S+)*) (\w+)$", script, flags=re.MULTILINE)
 
-    assert steps == ["setup", *checks()]
+    assert steps == ["setup", *checks()[:-1], "e2e", checks()[-1]]
 
 
 @pytest.mark.parametrize("lock", LOCKS)
@@ -67,8 +67,11 @@ def test_a_lock_names_no_address(lock: str) -> None:
         ("dev", PYPROJECT["project"]["dependencies"]),
         ("dev", PYPROJECT["project"]["optional-dependencies"]["dev"]),
         ("dev", PYPROJECT["build-system"]["requires"]),
+        ("cluster", PYPROJECT["project"]["optional-dependencies"]["cluster"]),
+        ("image", PYPROJECT["project"]["optional-dependencies"]["image"]),
+        ("image", PYPROJECT["build-system"]["requires"]),
     ],
-    ids=["runtime", "dev", "dev-extra", "build"],
+    ids=["runtime", "dev", "dev-extra", "build", "cluster", "image", "image-build"],
 )
 def test_a_lock_has_what_pyproject_asks_for(lock: str, requirements: list[str]) -> None:
     pinned = pins(lock)
@@ -84,9 +87,10 @@ def test_a_lock_has_what_pyproject_asks_for(lock: str, requirements: list[str]) 
 
 
 def test_what_runs_is_what_was_tested() -> None:
-    runtime, dev = pins("runtime"), pins("dev")
+    dev = pins("dev")
 
-    assert {name: dev.get(name) for name in runtime} == runtime
+    for lock in ("runtime", "cluster", "image"):
+        assert {name: dev.get(name) for name in pins(lock)} == pins(lock)
 
 
 def test_the_installed_version_is_the_one_in_pyproject() -> None:

@@ -1,0 +1,188 @@
+"""
+A stand-in for Azure's gpu-provisioner: Machines become Nodes, whose kubelets kwok plays.
+
+It does what can be seen of the real one from outside: a finalizer, the conditions one after the
+other, a Node with the Machine's labels and taints and with the GPUs of its type, and the Node gone
+before the Machine is. How long each step takes is given; the words are those that
+``composite.simulate`` plays.
+
+Run it as a program: ``python -m tests.e2e.cluster.gpu_provisioner --kubeconfig FILE``.
+"""
+
+import argparse
+import contextlib
+import os
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from composite import names
+from composite.simulate.errors import ApiError
+from hooks.dev.api import Api
+from presets import load_catalog
+
+MERGE_PATCH = "application/merge-patch+json"
+MACHINES = "/apis/karpenter.sh/v1alpha5/machines"
+NODES = "/api/v1/nodes"
+FINALIZER = "karpenter.sh/termination"
+WATCH_SECONDS = 300
+# How long what a Machine failed with stands there before the Machine is deleted.
+SAID_SECONDS = 10.0
+# Types of which there are none: what a test asks for to see a Machine fail.
+UNAVAILABLE_TYPES = frozenset({"Standard_NC24s_v3"})
+STEPS = ("MachineLaunched", "MachineRegistered", "MachineInitialized")
+
+
+class GpuProvisioner:
+    """
+    Watches Machines and plays their life.
+
+    Args:
+        api: The API server.
+
+    """
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._types = load_catalog().instance_types
+
+    def run(self) -> None:
+        """Act on every change of a Machine, for ever."""
+        query = {"watch": "true", "timeoutSeconds": str(WATCH_SECONDS)}
+        while True:
+            with contextlib.suppress(ApiError):  # watch again
+                for event in self._api.watch(MACHINES, query, WATCH_SECONDS + 10):
+                    if event["type"] in {"ADDED", "MODIFIED"}:
+                        with contextlib.suppress(ApiError):  # changed since: there is a next event
+                            self.act(event["object"])
+
+    def act(self, machine: dict[str, Any]) -> None:
+        """Bring one Machine a step further."""
+        metadata = machine["metadata"]
+        finalizers = metadata.get("finalizers") or []
+        if metadata.get("deletionTimestamp"):
+            if FINALIZER in finalizers:
+                with contextlib.suppress(ApiError):  # gone already
+                    self._api.send("DELETE", f"{NODES}/{node_name(machine)}")
+                left = [one for one in finalizers if one != FINALIZER]
+                self._patch(machine, {"metadata": {"finalizers": left or None}})
+        elif FINALIZER not in finalizers:
+            self._patch(machine, {"metadata": {"finalizers": [*finalizers, FINALIZER]}})
+        elif self._type(machine) in UNAVAILABLE_TYPES:
+            self._give_up(machine)
+        elif not is_ready(machine):
+            self._make(machine)
+
+    def _make(self, machine: dict[str, Any]) -> None:
+        with contextlib.suppress(ApiError):  # there from an earlier attempt
+            self._api.send("POST", NODES, body=self._node(machine))
+        conditions = [condition(step, "True", step) for step in (*STEPS, "Ready")]
+        self._patch_status(
+            machine,
+            {
+                "providerID": f"azure:///virtualMachines/{node_name(machine)}",
+                "nodeName": node_name(machine),
+                "conditions": conditions,
+            },
+        )
+
+    def _give_up(self, machine: dict[str, Any]) -> None:
+        """Say that there is none, and a moment later delete the Machine, as the real one does."""
+        known = machine.get("status", {}).get("conditions", ())
+        if any(c["type"] == "MachineLaunched" for c in known):
+            return
+        conditions = [
+            condition(kind, "False", "LaunchFailed", names.UNAVAILABLE)
+            for kind in ("MachineLaunched", "Ready")
+        ]
+        self._patch_status(machine, {"conditions": conditions})
+        path = f"{MACHINES}/{machine['metadata']['name']}"
+        threading.Timer(SAID_SECONDS, self._api.send, ("DELETE", path)).start()
+
+    def _node(self, machine: dict[str, Any]) -> dict[str, Any]:
+        known = self._types.get(self._type(machine))
+        gpus: dict[str, str] = {}
+        if known is not None:
+            gpus = {known.gpuResource: str(known.gpuCount)}
+        resources: dict[str, str] = {"cpu": "64", "memory": "512Gi", "pods": "110", **gpus}
+        return {
+            "apiVersion": "v1",
+            "kind": "Node",
+            "metadata": {
+                "name": node_name(machine),
+                "annotations": {"kwok.x-k8s.io/node": "fake"},
+                "labels": {
+                    **(machine["metadata"].get("labels") or {}),
+                    names.LABEL_INSTANCE_TYPE: self._type(machine),
+                    names.LABEL_ARCH: "amd64",
+                    names.LABEL_OS: "linux",
+                    names.LABEL_HOSTNAME: node_name(machine),
+                },
+                "ownerReferences": [
+                    {
+                        "apiVersion": "karpenter.sh/v1alpha5",
+                        "kind": "Machine",
+                        "name": machine["metadata"]["name"],
+                        "uid": machine["metadata"]["uid"],
+                    }
+                ],
+            },
+            "spec": {
+                "providerID": f"azure:///virtualMachines/{node_name(machine)}",
+                "taints": machine["spec"].get("taints") or [],
+            },
+            "status": {"capacity": resources, "allocatable": resources},
+        }
+
+    def _type(self, machine: dict[str, Any]) -> str:
+        for item in machine["spec"].get("requirements") or ():
+            if item["key"] == names.LABEL_INSTANCE_TYPE:
+                return str(item["values"][0])
+        return ""
+
+    def _patch(self, machine: dict[str, Any], patch: dict[str, Any], part: str = "") -> None:
+        path = f"{MACHINES}/{machine['metadata']['name']}{part}"
+        self._api.send("PATCH", path, body=patch, content_type=MERGE_PATCH)
+
+    def _patch_status(self, machine: dict[str, Any], status: dict[str, Any]) -> None:
+        self._patch(machine, {"status": status}, "/status")
+
+
+def node_name(machine: dict[str, Any]) -> str:
+    """Return the name of a Machine's Node, in the style of AKS."""
+    return f"aks-{machine['metadata']['name']}-12345678-vmss000000"
+
+
+def is_ready(machine: dict[str, Any]) -> bool:
+    """Tell whether the life of a Machine has come to its best."""
+    conditions = machine.get("status", {}).get("conditions") or ()
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+
+
+def condition(kind: str, status: str, reason: str, message: str = "") -> dict[str, Any]:
+    """Return a condition as Karpenter v0.29 writes it."""
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")  # noqa: TID251  (a program, not the core)
+    said = {"message": message} if message else {}
+    return {"type": kind, "status": status, "reason": reason, "lastTransitionTime": now, **said}
+
+
+def main() -> None:
+    """Run until the process that started this one is gone."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kubeconfig", required=True)
+    arguments = parser.parse_args()
+    api = Api(Path(arguments.kubeconfig), None, connections=4)
+    threading.Thread(target=GpuProvisioner(api).run, daemon=True).start()
+    wait_for_the_end_of(os.getppid())
+
+
+def wait_for_the_end_of(parent: int) -> None:
+    """Return when another process has become the parent."""
+    pause = threading.Event()
+    while os.getppid() == parent:
+        pause.wait(1)
+
+
+if __name__ == "__main__":
+    main()
