@@ -11,7 +11,7 @@ HERE = Path(__file__).parent
 FOLDER = "metakaito"
 
 
-def texts(values: Values, release: Release) -> dict[str, str]:  # noqa: ARG001
+def texts(values: Values, release: Release) -> dict[str, str]:  # noqa: ARG001  (all generators are asked alike)
     """
     Return every file of the chart by its path in the chart.
 

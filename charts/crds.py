@@ -259,6 +259,6 @@ def all_crds() -> list[JsonObject]:
     return [workspace_crd(), *metacontroller_crds()]
 
 
-def documents(values: Values, release: Release) -> list[JsonObject]:  # noqa: ARG001
+def documents(values: Values, release: Release) -> list[JsonObject]:  # noqa: ARG001  (all generators are asked alike)
     """Return what an installation needs; an existing Metacontroller has brought its own."""
     return all_crds() if values.metacontroller.mode == "private" else [workspace_crd()]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from hooks.cli.completing import FILE
+from hooks.cli.options import CONTEXT, KUBECONFIG
 
 
 @click.command(short_help="See that no node is left that was made for a Workspace.")
@@ -31,8 +31,8 @@ from hooks.cli.completing import FILE
     metavar="COMMAND",
     help="What keeps the release, to be told with a refusal. The Job before an uninstall says it.",
 )
-@click.option("--kubeconfig", type=FILE, metavar="FILE", help="The cluster.  [default: as kubectl]")
-@click.option("--context", metavar="NAME", help="Context of the kubeconfig.  [default: as kubectl]")
+@KUBECONFIG
+@CONTEXT
 @click.option(
     "--in-cluster", is_flag=True, help="Run in a Pod, with the token of its ServiceAccount."
 )
@@ -41,7 +41,7 @@ def cleanup(
     workspaces: str,
     timeout: float,
     keep: str,
-    kubeconfig: str | None,
+    kubeconfig: Path | None,
     context: str | None,
     in_cluster: bool,
 ) -> None:
@@ -65,7 +65,7 @@ def cleanup(
     from composite.simulate.controllers import CLAIMS  # noqa: PLC0415  (see the package)
     from hooks.cli.cleaning import clean, connect  # noqa: PLC0415
 
-    api = connect(Path(kubeconfig) if kubeconfig else None, context, in_cluster=in_cluster)
+    api = connect(kubeconfig, context, in_cluster=in_cluster)
     clean(
         api,
         [*CLAIMS.values()],

@@ -5,16 +5,12 @@ from pathlib import Path
 import click
 
 from hooks.cli.errors import Failed
+from hooks.cli.options import CONTEXT, KUBECONFIG
 
 
 @click.command(short_help="Play Metacontroller against a real API server, for development.")
-@click.option(
-    "--kubeconfig",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="How to reach the cluster.  [default: KUBECONFIG or ~/.kube/config]",
-)
-@click.option("--context", metavar="NAME", help="A context of that file.  [default: its current]")
+@KUBECONFIG
+@CONTEXT
 @click.option(
     "--apply-strategy",
     type=click.Choice(("dynamic-apply", "server-side-apply")),

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from hooks.cli.completing import FILE
-from hooks.cli.options import DirectoryToBe, output_option
+from hooks.cli.options import PROVISIONERS, DirectoryToBe, output_option
 from hooks.cli.output import as_json, as_yaml, print_text
 
 # What prints manifests: the module with ``documents(values, release)``, and what they are.
@@ -56,7 +56,7 @@ NAME = click.option(
 )
 PROVISIONER = click.option(
     "--provisioner",
-    type=click.Choice(("machine", "nodeclaim", "none")),
+    type=click.Choice(PROVISIONERS),
     help="What makes nodes.  [default: the value provisioner; auto needs --api-versions]",
 )
 API_VERSIONS = click.option(

@@ -56,6 +56,17 @@ PRESETS = click.option(
 )
 
 
+KUBECONFIG = click.option(
+    "--kubeconfig",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="How to reach the cluster.  [default: KUBECONFIG or ~/.kube/config]",
+)
+CONTEXT = click.option(
+    "--context", metavar="NAME", help="A context of that file.  [default: its current]"
+)
+
+
 def settings_options(command: Callable[..., None]) -> Callable[..., None]:
     """
     Add ``--provisioner``, ``--cloud`` and ``--presets``.

@@ -16,10 +16,9 @@ from urllib.request import urlopen
 import pytest
 
 import hooks.cli
-from composite.simulate import objects
 from tests.cli.conftest import Run
-from tests.hooks.dev.conftest import wait_for
-from tests.hooks.dev.fake_api import MORE_KINDS, FakeApi
+from tests.hooks.dev.conftest import fake_api, wait_for
+from tests.hooks.dev.fake_api import FakeApi
 from tests.hooks.dev.hook_server import HookServer
 from tests.hooks.dev.makers import CRD, a_composite
 from tests.simulate.stubs import a_service, a_workspace, wants
@@ -31,14 +30,9 @@ EndedBy = Callable[[Callable[[], object]], None]
 
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeApi]:
-    for kind in MORE_KINDS:
-        monkeypatch.setitem(objects.KINDS, kind.key, kind)
-        monkeypatch.setitem(objects.RESOURCES, (kind.api_version, kind.plural), kind)
-    fake = FakeApi()
-    fake.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "default"}})
-    fake.apply(CRD)
-    yield fake
-    fake.stop()
+    with fake_api(monkeypatch) as fake:
+        fake.apply(CRD)
+        yield fake
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.cluster.bundle import (
+    CHART,
     NAMESPACE,
     NODECLAIMS,
     RELEASE,
@@ -44,12 +45,12 @@ def test_a_deleted_namespace_takes_its_nodes_with_it(cluster: Cluster, served: s
 
 
 def test_a_deleted_crd_takes_all_workspaces_and_their_nodes_with_it(
-    bundle: Bundle, cluster: Cluster, served: str
+    cluster: Cluster, served: str
 ) -> None:
     cluster.kubectl("delete", "crd", CRD, "--timeout=60s")
     assert_nothing_is_left(cluster, served)
     # Helm installs CRDs with the first installation only.
-    cluster.kubectl("create", "-f", bundle.chart / "crds" / "kaito.sh_workspaces.yaml")
+    cluster.kubectl("create", "-f", CHART / "crds" / "kaito.sh_workspaces.yaml")
 
 
 def test_workspaces_then_the_release_leaves_nothing(
@@ -118,7 +119,7 @@ def assert_another_provisioner_is_refused(bundle: Bundle, namespace: str) -> Non
     nodes = ", ".join(sorted(claim["metadata"]["name"] for claim in claims))
     for other in ("none", "machine"):
         refused = bundle.cluster.attempt(
-            *("helm", "upgrade", RELEASE, bundle.chart, "--namespace", NAMESPACE),
+            *("helm", "upgrade", RELEASE, CHART, "--namespace", NAMESPACE),
             *("--reuse-values", "--set", f"provisioner={other}", "--dry-run=server"),
         )
         assert refused.returncode != 0

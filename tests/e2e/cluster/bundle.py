@@ -48,26 +48,20 @@ class Bundle:
     cluster: Cluster
     values: dict[str, Any]
     player: Player
-    chart: Path = CHART
     hooks_url: str = ""
-    recordings: Path | None = None
 
     @property
     def kubeconfig(self) -> Path:
         """Who Metacontroller is towards the API server."""
         return self.cluster.work / "metacontroller.kubeconfig"
 
-    def upgrade(
-        self, *, values: Mapping[str, Any] | None = None, chart: Path | None = None
-    ) -> None:
-        """Install the release, or bring it to other values or another chart."""
+    def upgrade(self, *, values: Mapping[str, Any] | None = None) -> None:
+        """Install the release, or bring it to other values."""
         self.values = {**self.values, **(values or {})}
-        self.chart = chart or self.chart
-        text = yaml.safe_dump(self.values)
         path = self.cluster.work / "values.yaml"
-        path.write_text(text)
+        path.write_text(yaml.safe_dump(self.values))
         self.cluster.helm(
-            *("upgrade", "--install", RELEASE, self.chart, "--values", path),
+            *("upgrade", "--install", RELEASE, CHART, "--values", path),
             *("--namespace", NAMESPACE, "--create-namespace", "--wait", "--timeout", "120s"),
         )
 
@@ -165,12 +159,7 @@ class Bundle:
 
 @contextmanager
 def installed(
-    cluster: Cluster,
-    values: Mapping[str, Any],
-    *,
-    player: Player | None = None,
-    chart: Path = CHART,
-    recordings: Path | None = None,
+    cluster: Cluster, values: Mapping[str, Any], *, recordings: Path | None = None
 ) -> Iterator[Bundle]:
     """
     Install the bundle; in the end stop its processes and remove it, whatever it has made.
@@ -178,13 +167,10 @@ def installed(
     Args:
         cluster: Where to.
         values: Values of the chart.
-        player: Who plays Metacontroller; by default the real one if it is at hand.
-        chart: Folder or package of the chart.
         recordings: Folder for every request to a hook with its answer.
 
     """
-    given = {**cluster.values, **values}
-    bundle = Bundle(cluster, given, player or find_player(), chart, recordings=recordings)
+    bundle = Bundle(cluster, {**cluster.values, **values}, find_player())
     if not cluster.real_pods:
         hooks, proxy = free_ports(2)
         bundle.hooks_url = f"http://{HOST}:{hooks}"

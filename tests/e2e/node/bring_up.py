@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.e2e.cluster.kubeconfig import write_kubeconfig
 from tests.e2e.cluster.processes import NotReady, Processes, answers
 from tests.e2e.node import configuration
 from tests.e2e.node.configuration import ADDRESS, API, ETCD, NODE, PODS, SERVICES
@@ -132,14 +133,10 @@ def make_keys(work: Path) -> None:
 
 def write_files(work: Path, plugins: Path) -> None:
     """Write what the programs are told."""
-    authority = work / "certificates/apiserver.crt"
     texts: dict[str, str | dict[str, Any]] = {
         "tokens.csv": configuration.tokens(),
         "containerd.toml": configuration.containerd(work, plugins),
         "net.d/pods.conflist": configuration.bridge(),
-        "kubeconfig": configuration.kubeconfig("admin", authority),
-        "kubelet.kubeconfig": configuration.kubeconfig("kubelet", authority),
-        "proxy.kubeconfig": configuration.kubeconfig("proxy", authority),
         "kubelet.json": configuration.kubelet(work),
         "proxy.json": configuration.proxy(work),
         "resolv.conf": "",
@@ -147,6 +144,13 @@ def write_files(work: Path, plugins: Path) -> None:
     for name, text in texts.items():
         (work / name).parent.mkdir(exist_ok=True)
         (work / name).write_text(text if isinstance(text, str) else json.dumps(text, indent=2))
+    authority = work / "certificates/apiserver.crt"
+    for name, user in (
+        ("kubeconfig", "admin"),
+        ("kubelet.kubeconfig", "kubelet"),
+        ("proxy.kubeconfig", "proxy"),
+    ):
+        write_kubeconfig(work / name, API, authority, user)
 
 
 def start_etcd(work: Path, kube: Path, processes: Processes) -> None:

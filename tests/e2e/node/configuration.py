@@ -26,19 +26,6 @@ def tokens() -> str:
     return "".join(f'{token},{user},{token},"{group}"\n' for token, (user, group) in USERS.items())
 
 
-def kubeconfig(token: str, authority: Path) -> dict[str, Any]:
-    """Return how a user reaches the API server, whose certificate is in the file."""
-    cluster = {"server": API, "certificate-authority": str(authority)}
-    return {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{"name": "node", "cluster": cluster}],
-        "users": [{"name": token, "user": {"token": token}}],
-        "contexts": [{"name": "node", "context": {"cluster": "node", "user": token}}],
-        "current-context": "node",
-    }
-
-
 def containerd(work: Path, plugins: Path) -> str:
     """
     Return containerd's file, in TOML.

@@ -15,7 +15,7 @@ from tests.e2e.cluster.bundle import ACCOUNT, NAMESPACE, RELEASE, Bundle, eventu
 from tests.e2e.cluster.cluster import Cluster, CommandFailed
 from tests.e2e.node.configuration import NODE
 from tests.e2e.node.provider import ON_NODE
-from tests.e2e.workspaces import COLUMNS, await_ready, columns, served_template
+from tests.e2e.workspaces import COLUMNS, await_ready, columns, is_current, served_template
 
 # How Metacontroller says that a sync failed, and how `metakaito dev` does.
 FAILED_SYNC = re.compile(r"failed to sync|WARNING failed ")
@@ -120,7 +120,9 @@ def test_a_rolling_update_of_the_hooks_fails_no_sync(bundle: Bundle, namespace: 
             "rollout", "status", f"deployment/{RELEASE}", "-n", NAMESPACE, "--timeout=120s"
         )
         eventually(lambda: not before & {pod["metadata"]["name"] for pod in hook_pods(cluster)})
-    eventually(lambda: all(is_told(each) for each in cluster.items("workspaces", "-n", namespace)))
+    eventually(
+        lambda: all(is_current(each) for each in cluster.items("workspaces", "-n", namespace))
+    )
 
     assert len(names) > 10
     assert failed_syncs(cluster) == failed_before == []
@@ -128,12 +130,6 @@ def test_a_rolling_update_of_the_hooks_fails_no_sync(bundle: Bundle, namespace: 
 
 def hook_pods(cluster: Cluster) -> list[dict[str, Any]]:
     return cluster.items("pods", "-n", NAMESPACE, "-l", "app.kubernetes.io/component=hooks")
-
-
-def is_told(workspace: dict[str, Any]) -> bool:
-    """Whether a sync has written its status."""
-    observed = workspace.get("status", {}).get("observedGeneration")
-    return bool(observed == workspace["metadata"]["generation"])
 
 
 def failed_syncs(cluster: Cluster) -> list[str]:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -27,8 +28,9 @@ def wait_for(what: Callable[[], Any]) -> Any:  # noqa: ANN401  (whatever it retu
     return found
 
 
-@pytest.fixture
-def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeApi]:
+@contextmanager
+def fake_api(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeApi]:
+    """An API server with the kinds of the controllers, and the namespace that all have."""
     for kind in MORE_KINDS:
         monkeypatch.setitem(objects.KINDS, kind.key, kind)
         monkeypatch.setitem(objects.RESOURCES, (kind.api_version, kind.plural), kind)
@@ -36,6 +38,12 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeApi]:
     fake.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "default"}})
     yield fake
     fake.stop()
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeApi]:
+    with fake_api(monkeypatch) as fake:
+        yield fake
 
 
 @pytest.fixture
