@@ -18,9 +18,11 @@ from hooks.cli.demo import demo
 from hooks.cli.dev import dev
 from hooks.cli.errors import FAILED, OK, REFUSED, Stop
 from hooks.cli.facts import list_instance_types, list_models
+from hooks.cli.fetch import fetch
 from hooks.cli.generate import generate
 from hooks.cli.hook import customize, sync
 from hooks.cli.probe import probe
+from hooks.cli.push import push
 from hooks.cli.render import render
 from hooks.cli.schema import crd, schema
 from hooks.cli.serve import serve
@@ -93,6 +95,8 @@ for _command in (
     customize,
     generate,
     cleanup,
+    fetch,
+    push,
     crd,
     schema,
     version,

@@ -100,6 +100,9 @@ MODULES = {
         ),
     ),
     "coredns": Module(packages=(".",), minutes=2),
+    "registry": Module(
+        packages=("github.com/distribution/distribution/v3/cmd/registry",), minutes=2
+    ),
     "tools": Module(
         packages=(
             "github.com/yannh/kubeconform/cmd/kubeconform",

@@ -1,0 +1,131 @@
+"""
+Which network addresses data may come from.
+
+An address of the data is text of a user, and the Pod that follows it stands inside the cluster:
+without a check it would reach the cloud's metadata server, the API server and what else listens on
+private addresses. So names are resolved here, once, and a connection goes to what was checked.
+Source: https://cheatsheetseries.owasp.org/cheatsheets/Server_Side_Request_Forgery_Prevention_Cheat_Sheet.html
+"""
+
+import socket
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+)
+
+from hooks.steps.failures import CannotBe, TryAgain
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+Lookup = Callable[[str, int], Iterable[str]]
+
+# All that is routed in public; the rest of IPv6 is for something else.
+# https://www.iana.org/assignments/ipv6-address-space/ipv6-address-space.xhtml
+GLOBAL_UNICAST = IPv6Network("2000::/3")
+# A translator makes IPv4 connections of these. https://www.rfc-editor.org/rfc/rfc6052#section-2.1
+NAT64 = IPv6Network("64:ff9b::/96")
+IPV4_BITS = 32
+
+KINDS = (
+    ("is_unspecified", "unspecified"),
+    ("is_loopback", "loopback"),
+    ("is_link_local", "link-local"),
+    ("is_multicast", "multicast"),
+    ("is_reserved", "reserved"),
+    ("is_private", "private"),
+)
+
+
+def parse_networks(texts: Iterable[str]) -> tuple[Network, ...]:
+    """
+    Return networks such as 10.0.0.0/8 and fd00::/8.
+
+    Raises:
+        CannotBe: One is no network.
+
+    """
+    return tuple(parse_network(text) for text in texts)
+
+
+def parse_network(text: str) -> Network:
+    """
+    Return one network; an address alone is the network of just that address.
+
+    Raises:
+        CannotBe: It is none.
+
+    """
+    try:
+        return ip_network(text.strip())
+    except ValueError as error:
+        raise CannotBe(f"--allow-network: {error}; write it as 10.0.0.0/8 or fd00::/8") from None
+
+
+def embedded(address: Address) -> Address:
+    """Return the IPv4 address that an IPv6 address leads to, or else the address itself."""
+    if isinstance(address, IPv4Address):
+        return address
+    if address in NAT64:
+        return IPv4Address(int(address) & (2**IPV4_BITS - 1))
+    teredo = address.teredo
+    return address.ipv4_mapped or address.sixtofour or (teredo[1] if teredo else address)
+
+
+def why_forbidden(address: Address, allowed: Iterable[Network] = ()) -> str | None:
+    """Return the kind of an address that is not public, such as "link-local"; None if it may be."""
+    meant = embedded(address)
+    if any(found in network for network in allowed for found in (address, meant)):
+        return None
+    for test, kind in KINDS:
+        if getattr(meant, test):
+            return kind
+    # What is left of special purposes, such as carrier-grade NAT.
+    routed = meant.is_global and (isinstance(meant, IPv4Address) or meant in GLOBAL_UNICAST)
+    return None if routed else "special-purpose"
+
+
+def system_lookup(host: str, port: int) -> list[str]:
+    """Return the addresses of a name, in the system's order of preference."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+def permitted_addresses(
+    host: str, port: int, allowed: Iterable[Network], lookup: Lookup = system_lookup
+) -> list[str]:
+    """
+    Return the addresses of a host that may be connected to.
+
+    Raises:
+        CannotBe: It has none of these.
+        TryAgain: The name has no address now.
+
+    """
+    try:
+        found = [ip_address(text) for text in lookup(host, port)]
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise TryAgain(f"the name {host} has no address: {reason}") from None
+    kinds = {address: why_forbidden(address, allowed) for address in found}
+    permitted = [str(address) for address, kind in kinds.items() if kind is None]
+    if not permitted:
+        raise CannotBe(forbidden_words(host, {a: k for a, k in kinds.items() if k is not None}))
+    return permitted
+
+
+def forbidden_words(host: str, kinds: dict[Address, str]) -> str:
+    """Return why a host is not connected to, and who can change that."""
+    listed = ", ".join(f"{address} ({kind})" for address, kind in kinds.items())
+    what = f"{host} leads to {listed}"
+    with suppress(ValueError):
+        what = f"{host} is a {kinds[ip_address(host)]} address"
+    return (
+        f"{what}: data is fetched from public addresses only; whoever runs the cluster can allow "
+        "a network with --allow-network or METAKAITO_FETCH_ALLOW_NETWORKS"
+    )
