@@ -7,9 +7,13 @@
 PYTHON ?= python3
 VENV   ?= .venv
 ARGS   ?=
+VARIANT ?= cpu
 
 BIN       := $(VENV)/bin
 INSTALLED := $(VENV)/installed
+RUNTIME           := presets/runtimes/transformers
+RUNTIME_BIN       := $(CURDIR)/$(RUNTIME)/.venv/bin
+RUNTIME_INSTALLED := $(RUNTIME)/.venv/installed
 CHECKS    := lint types contracts current test
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -17,7 +21,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo serve cluster $(CHECKS) check e2e e2e-node format schemas golden kustomize lock image-archive package clean
+.PHONY: help setup demo serve cluster $(CHECKS) check e2e e2e-node story test-runtime format schemas golden kustomize lock image-archive runtime-image package clean
 
 help: ## Print this table of contents
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -42,10 +46,10 @@ cluster: $(INSTALLED) ## Start a real control plane with the bundle on it, until
 
 check: $(CHECKS) ## Run all that must pass before a change is merged: the next five
 
-lint: $(INSTALLED) ## Check style and format with ruff, and the Dockerfile with hadolint
+lint: $(INSTALLED) ## Check style and format with ruff, and the Dockerfiles with hadolint
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/hadolint Dockerfile
+	$(BIN)/hadolint Dockerfile $(RUNTIME)/Dockerfile
 
 types: $(INSTALLED) ## Check types with mypy
 	$(BIN)/mypy
@@ -63,14 +67,27 @@ test: $(INSTALLED) ## Run the tests
 
 # Not part of `check`: it builds a control plane first, from Go modules; 10 minutes the first time.
 e2e: $(INSTALLED) ## Test the bundle on a real control plane
-	$(BIN)/python -m pytest -q tests/e2e --ignore=tests/e2e/node $(ARGS)
+	$(BIN)/python -m pytest -q tests/e2e --ignore=tests/e2e/node --ignore=tests/e2e/story $(ARGS)
 
 e2e-node: $(INSTALLED) ## Test the bundle as real Pods on a real node; needs root
 	$(BIN)/python -m pytest -q tests/e2e/node $(ARGS)
 
+# All of the runtime on two real nodes: what README.md tells comes last, as it is printed.
+story: $(INSTALLED) $(RUNTIME_INSTALLED) ## Serve, tune, push and answer on real nodes; needs root
+	$(BIN)/python -m pytest -q tests/e2e/story $(ARGS)
+
+# Not part of `check`: it installs torch and what that brings, 6 GB.
+test-runtime: $(RUNTIME_INSTALLED) ## Check types of the model server and trainer, and test them
+	cd $(RUNTIME) && $(RUNTIME_BIN)/python -m mypy && $(RUNTIME_BIN)/python -m pytest -q $(ARGS)
+
 image-archive: $(INSTALLED) ## Write the container image into dist, without Docker
 	@mkdir -p dist
 	@$(BIN)/python -m image archive dist/metakaito.oci.tar $(ARGS)
+
+# Gigabytes: torch and what it links. VARIANT=cuda for nodes with GPUs.
+runtime-image: $(INSTALLED) ## Write the image of the model server and trainer into dist, without Docker
+	@mkdir -p dist
+	@$(BIN)/python -m image runtime archive dist/metakaito-transformers-$(VARIANT).oci.tar --variant $(VARIANT) $(ARGS)
 
 package: $(INSTALLED) ## Write the Helm charts as archives into dist
 	@$(BIN)/python -m charts.package dist
@@ -99,6 +116,11 @@ COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet \
 	--generate-hashes --allow-unsafe --strip-extras --annotation-style line \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links $(ARGS)
 
+# uv, for pip-compile needs minutes and a build of everything for a set of this size.
+COMPILE_RUNTIME := $(CURDIR)/$(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 \
+	--annotation-style line --no-emit-index-url --no-emit-find-links \
+	--custom-compile-command "make lock" $(ARGS) pyproject.toml
+
 lock: $(INSTALLED) ## Write requirements/*.txt for pyproject.toml (ARGS=--upgrade: newest versions)
 	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
 		|| { echo "make lock needs Python 3.11: make clean lock PYTHON=python3.11" >&2; exit 1; }
@@ -110,9 +132,14 @@ lock: $(INSTALLED) ## Write requirements/*.txt for pyproject.toml (ARGS=--upgrad
 	$(COMPILE) --extra dev --extra image --constraint requirements/cluster.txt \
 		--constraint requirements/image.txt \
 		--output-file requirements/dev.txt pyproject.toml
+	cd $(RUNTIME) && $(COMPILE_RUNTIME) --output-file requirements/cpu.txt
+	cd $(RUNTIME) && $(COMPILE_RUNTIME) --extra cuda --constraint requirements/cpu.txt \
+		--output-file requirements/cuda.txt
+	cd $(RUNTIME) && $(COMPILE_RUNTIME) --extra test --constraint requirements/cpu.txt \
+		--output-file requirements/test.txt
 
 clean: ## Remove the virtual environment and all caches
-	rm -rf $(VENV) .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist
+	rm -rf $(VENV) $(RUNTIME)/.venv .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- Set it up ---
@@ -127,4 +154,10 @@ $(INSTALLED): requirements/dev.txt pyproject.toml | $(BIN)/python
 	@echo "Installing what requirements/dev.txt locks into $(VENV), once; it takes about a minute ..."
 	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/dev.txt
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(RUNTIME_INSTALLED): $(RUNTIME)/requirements/test.txt | $(INSTALLED)
+	@echo "Installing what $(RUNTIME)/requirements/test.txt locks, 6 GB, once; it takes about a minute ..."
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(RUNTIME)/.venv
+	@$(BIN)/uv pip install --quiet --python $(RUNTIME_BIN)/python --require-hashes --requirement $<
 	@touch $@
