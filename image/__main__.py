@@ -1,16 +1,20 @@
-"""``python -m image``: the root directory of the image, or the image as one file."""
+"""``python -m image``: the root directory of an image, or an image as one file."""
 
 import sys
 import tempfile
 import time
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 from image.archive import Image, write_archive
 from image.interpreter import USER, copy_interpreter, copy_libraries
+from image.omissions import VARIANTS, Variant
 from image.packages import LOCK, SBOM, SOURCE, install_packages
+from image.runtime import make_code, make_packages
+from image.runtime_image import write_runtime_archive, write_weights_archive
 
 REPOSITORY = "metakaito.local/metakaito"
 """Nobody's registry: such an image is on a node already, or nowhere."""
@@ -18,7 +22,7 @@ REPOSITORY = "metakaito.local/metakaito"
 
 @click.group()
 def main() -> None:
-    """Make the container image out of this machine's Python, the lock file and this source tree."""
+    """Make container images out of this machine's Python, the lock files and this source tree."""
 
 
 @main.command()
@@ -54,13 +58,92 @@ def archive(archive: Path, name: str | None, lock: Path) -> None:
     say(f"wrote {archive}, {archive.stat().st_size / 2**20:.1f} MiB")
 
 
+@main.group()
+def runtime() -> None:
+    """Make the image of the model server and trainer, presets/runtimes/transformers."""
+
+
+variant_option = click.option(
+    "--variant",
+    type=click.Choice(VARIANTS),
+    default="cpu",
+    show_default=True,
+    help="For nodes with NVIDIA's GPUs (cuda), or without.",
+)
+
+
+@runtime.command()
+@click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
+@variant_option
+def packages(directory: Path, variant: Variant) -> None:
+    """
+    Write Python, the locked packages and a shell into a new DIRECTORY.
+
+    Example:
+      python -m image runtime packages /tmp/packages --variant cuda
+
+    """
+    make_packages(directory, variant, steps())
+
+
+@runtime.command()
+@click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
+def code(directory: Path) -> None:
+    """
+    Write our own code into a new DIRECTORY, as it is below the image's root.
+
+    Example:
+      python -m image runtime code /tmp/code
+
+    """
+    make_code(directory)
+
+
+@runtime.command("archive")
+@click.argument("archive", type=click.Path(path_type=Path, dir_okay=False))
+@variant_option
+@click.option(
+    "--name", help="What Pods call it. [default: metakaito.local/metakaito-transformers:VERSION-VARIANT]"
+)
+@click.option(
+    "--cache",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where the layer of packages is kept.  [default: ~/.cache/metakaito/layers]",
+)
+def runtime_archive(archive: Path, variant: Variant, name: str | None, cache: Path | None) -> None:
+    """
+    Write the image into one file ARCHIVE, in OCI layout.
+
+    It takes two minutes the first time, and then ten seconds: the packages are kept.
+
+    Example:
+      python -m image runtime archive dist/metakaito-transformers-cpu.oci.tar --variant cpu
+      ctr --namespace k8s.io images import dist/metakaito-transformers-cpu.oci.tar
+
+    """
+    write_runtime_archive(archive, variant, name, cache=cache, say=steps())
+    say(f"wrote {archive}, {archive.stat().st_size / 2**20:.0f} MiB")
+
+
+@main.command()
+@click.argument("archive", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("directory", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--name", required=True, help="What Pods call it.")
+def weights(archive: Path, directory: Path, name: str) -> None:
+    """
+    Write an image of the weights in DIRECTORY into one file ARCHIVE, to be mounted as a volume.
+
+    Example:
+      python -m image weights dist/tiny.oci.tar /tmp/tiny --name metakaito.local/weights/tiny:1
+
+    """
+    write_weights_archive(archive, directory, name)
+    say(f"wrote {archive}, {archive.stat().st_size / 2**20:.1f} MiB")
+
+
 def make_root(directory: Path, lock: Path = LOCK) -> None:
     """Write the files of the image into a new directory; tell on standard error of each step."""
-    begun = time.monotonic()
-
-    def done(step: str) -> None:
-        say(f"{time.monotonic() - begun:5.1f} s  {step}")
-
+    done = steps()
     directory.mkdir(parents=True)
     copy_interpreter(directory)
     done("copied Python")
@@ -86,6 +169,12 @@ def described(name: str | None = None) -> Image:
             "io.metakaito.sbom": f"/{SBOM}",
         },
     )
+
+
+def steps() -> Callable[[str], None]:
+    """Return what prints a step and how long all took up to it."""
+    begun = time.monotonic()
+    return lambda step: say(f"{time.monotonic() - begun:5.1f} s  {step}")
 
 
 def say(line: str) -> None:

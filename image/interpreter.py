@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 PREFIX = Path("usr/local")
@@ -65,18 +65,24 @@ def unused(_folder: str, names: list[str]) -> set[str]:
     return {name for name in names if UNUSED.fullmatch(name)}
 
 
-def copy_libraries(root: Path) -> None:
+def copy_libraries(root: Path, later: Collection[str] = ()) -> None:
     """
     Write every library that a program or an extension module under the root links, and its loader.
 
-    All lie in ``/usr/lib``, where the loader of the C library looks last and always. For scanners,
-    each Debian package that a library came from is described as in distroless images.
+    All lie in ``/usr/lib``, where the loader of the C library looks last and always; those that
+    packages bring with them stay where they are. For scanners, each Debian package that a library
+    came from is described as in distroless images.
+
+    Args:
+        root: A root directory that has everything else already.
+        later: Names of libraries that are there only when the image runs.
 
     Raises:
         LookupError: A library is not on this machine.
 
     """
-    libraries = linked(elf_files(root))
+    found = linked(elf_files(root), later)
+    libraries = {path for path in found if not path.resolve().is_relative_to(root.resolve())}
     target = root / "usr/lib"
     target.mkdir(exist_ok=True)
     for library in sorted(libraries):
@@ -102,9 +108,13 @@ def is_elf(path: Path) -> bool:
         return file.read(4) == b"\x7fELF"
 
 
-def linked(files: Iterable[Path]) -> set[Path]:
+def linked(files: Iterable[Path], later: Collection[str] = ()) -> set[Path]:
     """
     Return where ``ldd`` finds what the files link, as the paths that they are found by.
+
+    Args:
+        files: Programs and shared libraries.
+        later: Names that need not be found.
 
     Raises:
         LookupError: It does not find one.
@@ -113,7 +123,8 @@ def linked(files: Iterable[Path]) -> set[Path]:
     printed = subprocess.run(  # noqa: S603  (files that we copied)
         ["/usr/bin/ldd", *files], capture_output=True, text=True, check=True
     ).stdout
-    absent = re.findall(r"^\s+(\S+) => not found", printed, re.MULTILINE)
+    lacking = re.findall(r"^\s+(\S+) => not found", printed, re.MULTILINE)
+    absent = sorted(set(lacking) - set(later))
     if absent:
         raise LookupError(f"the image needs {', '.join(absent)}, which this machine does not have")
     return {Path(path) for path in re.findall(r"^\s+(?:\S+ => )?(/\S+) \(", printed, re.MULTILINE)}

@@ -72,8 +72,8 @@ def install_wheel(root: Path, wheel: Path) -> None:
             program.unlink()
 
 
-def write_bill(root: Path) -> None:
-    """Write what is installed, its licences and who needs whom, for scanners of weaknesses."""
+def write_bill(root: Path, project: Path = SOURCE / "pyproject.toml") -> None:
+    """Write what is installed for the project, its licences and who needs whom, for scanners."""
     target = root / SBOM
     target.parent.mkdir(parents=True)
     with tempfile.TemporaryDirectory(prefix="metakaito-bill-") as folder:
@@ -82,22 +82,29 @@ def write_bill(root: Path) -> None:
         found = sysconfig.get_path("purelib", "venv", {"base": folder})
         Path(found, "image.pth").write_text(f"{root.resolve() / SITE}\n", encoding="utf-8")
         command = (sys.executable, "-m", "cyclonedx_py", "environment", folder)
-        options = ("--pyproject", SOURCE / "pyproject.toml", "--output-reproducible")
+        options = ("--pyproject", project, "--output-reproducible")
         subprocess.run(  # noqa: S603  (the arguments are ours)
             [*command, *options, "--output-file", target], check=True
         )
 
 
-def compile_modules(root: Path) -> None:
+def compile_modules(root: Path, below: Path = PREFIX / "lib" / PYTHON, processes: int = 1) -> None:
     """
     Make the byte code of all modules, which nobody can later where files are read-only.
 
     It holds no times, and a process of its own makes it: what this one has in memory would show.
+
+    Args:
+        root: The root directory of the image.
+        below: The folder of modules in it.
+        processes: How many compile at once; 0 is one for each core.
+
     """
     command = (sys.executable, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash")
+    workers = () if processes == 1 else ("-j", str(processes))
     seen_as = ("-s", root.resolve(), "-p", "/")
     subprocess.run(  # noqa: S603  (the arguments are ours)
-        [*command, *seen_as, root / PREFIX / "lib" / PYTHON],
+        [*command, *workers, *seen_as, root / below],
         check=True,
         env={"PYTHONHASHSEED": "0"},  # constant sets are written in the order of their hashes
     )

@@ -1,10 +1,9 @@
-"""The image runs as a container runtime would run it: another user, files that are read-only."""
+"""The image runs as a container runtime would run it."""
 
 import contextlib
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import time
@@ -16,37 +15,9 @@ import pytest
 
 from image.interpreter import USER
 from presets.loading import read_yaml
+from tests.image.container import container, why_not
 
 CASE = Path(__file__).parents[1] / "golden/machines/makes-what-every-workspace-plans"
-
-# Nothing can be written to but /tmp, and no right of root's is left.
-CONTAINER = f"""
-set -e
-mount --bind "$0" "$0"
-mount -o remount,bind,ro "$0"
-mount -t tmpfs -o mode=1777 tmpfs "$0/tmp"
-exec setpriv --no-new-privs chroot --userspec={USER}:{USER} "$0" "$@"
-"""
-
-
-def why_not() -> str | None:
-    if os.geteuid():
-        return "to run it as another user, with its files mounted read-only, needs root"
-    absent = [name for name in ("chroot", "setpriv", "unshare") if not shutil.which(name)]
-    if absent:
-        return f"{', '.join(absent)} must be on the PATH"
-    probe = subprocess.run(
-        ("unshare", "--mount", "true"),  # noqa: S607  (a container's root may lack the right)
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return probe.stderr.strip() or "unshare --mount fails" if probe.returncode else None
-
-
-def container(root: Path, *command: str) -> list[str]:
-    inside = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", CONTAINER)
-    return [*inside, str(root), *command]
 
 
 @pytest.fixture(scope="module")
