@@ -13,6 +13,7 @@ from charts.policy_facts import CLOUD, INSTANCE_TYPE, PRESET, TUNABLE
 from composite import names
 from composite.workspace.api import PLACEHOLDER, REPLACE_IT
 from composite.workspace.rules import (
+    FETCHES_WEIGHTS,
     INPUT_VOLUMES,
     MAX_STATEFULSET_NAME,
     OUTPUT_VOLUMES,
@@ -88,6 +89,10 @@ NAME_RULES = (
     Rule(
         f"variables.tunes && variables.name in {literal(STEPS)}",
         "metadata.name: '{variables.name}' is the name of a step of the training: use another name",
+    ),
+    Rule(
+        f"{_SERVES} && variables.name == {literal(names.WEIGHTS_DOWNLOADER)}",
+        f"metadata.name: '{names.WEIGHTS_DOWNLOADER}' {FETCHES_WEIGHTS}",
     ),
     Rule(
         f"size(variables.name) > {MAX_STATEFULSET_NAME} && "
@@ -208,6 +213,10 @@ ADAPTER_RULES = (
         "variables.adapters.exists(a, a.source.name == variables.name)",
         "inference.adapters: '{variables.name}' is the name of the Workspace and so of its "
         "container: use another name",
+    ),
+    Rule(
+        f"variables.adapters.exists(a, a.source.name == {literal(names.WEIGHTS_DOWNLOADER)})",
+        f"inference.adapters: '{names.WEIGHTS_DOWNLOADER}' {FETCHES_WEIGHTS}",
     ),
 )
 

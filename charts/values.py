@@ -11,9 +11,17 @@ from pydantic import Field
 
 from charts.policy_limits import Limits
 from charts.values_metacontroller import Controllers, Metacontroller, WebhookAuthentication
-from charts.values_parts import Image, Labels, Name, QualifiedName, Section, Toleration, Word
+from charts.values_parts import (
+    Image,
+    Labels,
+    Name,
+    QualifiedName,
+    Section,
+    Toleration,
+    Word,
+)
 from charts.values_workload import Hooks, NetworkPolicy
-from composite.catalog import InstanceType, Preset
+from composite.catalog import ADAPTER_BASE, IMAGE_PATTERN, InstanceType, Preset
 from composite.models import JsonObject
 
 __all__ = ["Values"]
@@ -163,6 +171,45 @@ class Uninstall(Section):
     """
 
 
+class Runtime(Section):
+    """Whose programs serve and tune the models."""
+
+    name: Literal["kaito", "metakaito"] = "kaito"
+    """
+    kaito: Kaito's images, which bring the weights. metakaito: our image, with weights from where
+    the preset says. A preset that only one of them can serve is served by it; models that serve
+    already stay with theirs.
+    """
+
+    image: Annotated[str, Field(pattern=f"^({IMAGE_PATTERN})?$", max_length=1024)] = ""
+    """
+    Image of metakaito's runtime, registry/repository:tag. Empty: that of the chart's own version,
+    ghcr.io/metakaito/metakaito-transformers.
+    """
+
+
+class Training(Section):
+    """
+    The steps that fetch the data of a training and push its result.
+
+    They run with the image of the hooks, so nodes must be able to pull it.
+    """
+
+    adapterBase: Annotated[str, Field(pattern=f"^{IMAGE_PATTERN}$", max_length=1024)] = ADAPTER_BASE
+    """
+    Image that a pushed adapter is a layer on; `scratch` for none. With it the adapter can be copied
+    by a shell, as Kaito does and we do too.
+    """
+
+    fetchNetworks: list[Annotated[str, Field(pattern=r"^[0-9a-fA-F.:]+/\d{1,3}$")]] = Field(
+        default_factory=list
+    )
+    """
+    Private networks, 10.0.0.0/8 for example, that the data of a training may be fetched from. Else
+    only public addresses are asked.
+    """
+
+
 class Values(Section):
     """Values of the chart metakaito."""
 
@@ -200,6 +247,10 @@ class Values(Section):
         "mcr.microsoft.com/aks/kaito"
     )
     """Registry, and path in it, of the images of public presets, without https://."""
+
+    runtime: Runtime = Runtime()
+
+    training: Training = Training()
 
     presets: Presets = Presets()
 

@@ -66,11 +66,11 @@ def _strict(node: Schema) -> Schema:
     words = {word: value for word, value in (node | inner).items() if word != "title"}
     if isinstance(words.get("description"), str):
         words["description"] = " ".join(words["description"].split())
-    if "properties" in words and "default" in words:
-        del words["default"]
-        words["required"] = list(words["properties"])
-    if "properties" in words and "required" not in words:
-        words["required"] = list(words["properties"])
+    if "properties" in words:
+        # What may be absent, as parts of a preset may, has no values of its own to be complete.
+        optional = "default" in words and words.pop("default") is None
+        if not optional and ("default" in node or "required" not in words):
+            words["required"] = list(words["properties"])
     return ordered(words)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from composite.models import JsonObject, Value
 
@@ -48,10 +48,65 @@ class Command(Value):
     modelFlags: Flags
 
 
+class Runtime(StrEnum):
+    """Whose program serves and tunes a model."""
+
+    KAITO = "kaito"
+    METAKAITO = "metakaito"
+
+
+class HubWeights(Value):
+    """Weights that the Hugging Face Hub has."""
+
+    name: str = Field(pattern=r"^[\w.-]+(/[\w.-]+)?$", description="Of the model: owner/name.")
+    revision: str = Field(min_length=1, description="Commit, tag or branch; a commit never moves.")
+    tokenSecret: str | None = Field(
+        default=None,
+        description="Secret of the Workspace's namespace whose key HF_TOKEN is sent along; it need "
+        "not exist for a model that is open to all.",
+    )
+
+
+class Weights(Value):
+    """Where metakaito's runtime has a model's weights from: one of these."""
+
+    image: str | None = Field(
+        default=None,
+        description="Image that holds the files, mounted as a volume: Kubernetes 1.35 or newer.",
+    )
+    claim: str | None = Field(
+        default=None, description="PersistentVolumeClaim in the Workspace's namespace."
+    )
+    hostPath: str | None = Field(
+        default=None, pattern="^/", description="Directory that every node has."
+    )
+    huggingFace: HubWeights | None = Field(
+        default=None, description="Fetched by name, whenever a pod starts."
+    )
+    path: str | None = Field(
+        default=None,
+        pattern=r"^[^/].*$",
+        description="Where in the image or the claim they are; absent: at the top.",
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "Weights":
+        sources = (self.image, self.claim, self.hostPath, self.huggingFace)
+        if sum(source is not None for source in sources) != 1:
+            raise ValueError("name one of image, claim, hostPath and huggingFace")
+        if self.path is not None and self.image is None and self.claim is None:
+            raise ValueError("path goes with image or claim only")
+        if self.path is not None and ".." in self.path.split("/"):
+            raise ValueError("path must not lead out with '..'")
+        return self
+
+
 class Tuning(Value):
     """What fine-tuning a model needs."""
 
-    image: str = Field(description="Repository and tag below the image registry.")
+    image: str | None = Field(
+        default=None, description="Repository and tag below the registry; absent: the preset's."
+    )
     disk: Quantity = Field(description="Disk of the node.")
     gpu: GpuNeed
     qloraPerGpuMemoryGi: int | None = Field(default=None, description="GiB on each GPU for QLoRA.")
@@ -73,6 +128,16 @@ class Preset(Value):
         description="public: image is below the image registry; private: the user brings it."
     )
     image: str | None = Field(default=None, description="Repository and tag below the registry.")
+    runtime: Runtime | None = Field(
+        default=None,
+        description="Whose program serves it, whatever the installation prefers; absent: the "
+        "installation's choice where both can.",
+    )
+    weights: Weights | None = Field(
+        default=None,
+        description="Where metakaito's runtime has the weights from; absent: only Kaito's image "
+        "serves it, which brings its own.",
+    )
     disk: Quantity = Field(description="Disk of a node, as the provisioner is asked for it.")
     gpu: GpuNeed
     command: Command
@@ -85,16 +150,6 @@ class Preset(Value):
 
 # What a training parameter may hold. ``any``: its library takes several kinds.
 ParameterKind = Literal["text", "integer", "number", "boolean", "list", "object", "any"]
-
-
-class ToolImages(Value):
-    """Images of the steps around a training; all of them run without root."""
-
-    source: str = Field(min_length=1, description="Where they are published.")
-    dated: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$", description="When they were chosen.")
-    downloader: str = Field(min_length=1, description="curl, sha256sum and a shell.")
-    pusher: str = Field(min_length=1, description="crane, tar and a shell in /busybox.")
-    adapterBase: str = Field(min_length=1, description="What a pushed adapter is a layer on.")
 
 
 class InstanceType(Value):
@@ -140,13 +195,39 @@ class NodeClass(Value):
     name: str = "default"
 
 
+# registry/repository:tag, or with @sha256:...; without registry or tag for what has a default.
+# https://github.com/distribution/reference/blob/v0.6.0/reference.go
+IMAGE_PATTERN = (
+    r"[a-z0-9][-._a-z0-9]*(:[0-9]+)?(/[a-z0-9][-._a-z0-9]*)*"
+    r"(:[-._A-Za-z0-9]+)?(@sha256:[0-9a-f]{64})?"
+)
+# Ours, of the version that this is; no registry has them yet.
+STEPS_IMAGE = "ghcr.io/metakaito/metakaito:0.1.0"
+RUNTIME_IMAGE = "ghcr.io/metakaito/metakaito-transformers:0.1.0"
+# A shell and cp, with which an adapter is copied out of its image as Kaito does it.
+# https://hub.docker.com/_/busybox
+ADAPTER_BASE = "docker.io/library/busybox:1.37.0"
+
+
 class Provisioning(Value):
-    """How this installation gets its nodes and images."""
+    """
+    How this installation gets its nodes and images.
+
+    ``runtime`` is whose program serves a preset that both can serve; ``runtime_image`` is ours.
+    ``steps_image`` fetches the data of a training and pushes its result, as a layer on
+    ``adapter_base``. ``fetch_networks`` are private networks, in CIDR notation, that data may be
+    fetched from.
+    """
 
     provisioner: Provisioner = Provisioner.MACHINE
     cloud: Cloud = Cloud.AZURE
     node_class: NodeClass = NodeClass(group="karpenter.azure.com", kind="AKSNodeClass")
     image_registry: str = "mcr.microsoft.com/aks/kaito"
+    runtime: Runtime = Runtime.KAITO
+    runtime_image: str = RUNTIME_IMAGE
+    steps_image: str = STEPS_IMAGE
+    adapter_base: str = ADAPTER_BASE
+    fetch_networks: tuple[str, ...] = ()
 
 
 def read_json(text: str) -> object:
@@ -168,7 +249,4 @@ class Catalog(Value):
     provisioning: Provisioning = Provisioning()
     tuning_configs: dict[str, JsonObject] = Field(default_factory=dict, repr=False)
     parameters: dict[str, dict[str, ParameterKind]] = Field(default_factory=dict, repr=False)
-    tools: ToolImages = ToolImages(
-        source="none", dated="2026-01-01", downloader="none", pusher="none", adapterBase="none"
-    )
     read_document: Callable[[str], object] = Field(default=read_json, repr=False)

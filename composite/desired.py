@@ -33,11 +33,26 @@ class LabelSelector(Desired):
     matchLabels: dict[str, str]
 
 
+class SecretKeySelector(Desired):
+    """One key of a Secret."""
+
+    name: str
+    key: str
+    optional: bool
+
+
+class EnvVarSource(Desired):
+    """Where a variable's value comes from."""
+
+    secretKeyRef: SecretKeySelector
+
+
 class EnvVar(Desired):
     """One environment variable of a container."""
 
     name: str
-    value: str
+    value: str | None = None
+    valueFrom: EnvVarSource | None = None
 
 
 class ContainerPort(Desired):
@@ -61,6 +76,24 @@ class Probe(Desired):
     periodSeconds: int
 
 
+class ExecAction(Desired):
+    """A program that the kubelet runs in a container."""
+
+    command: list[str]
+
+
+class LifecycleHandler(Desired):
+    """What the kubelet does at one moment of a container's life."""
+
+    exec: ExecAction
+
+
+class Lifecycle(Desired):
+    """What the kubelet does before it ends a container."""
+
+    preStop: LifecycleHandler
+
+
 class ResourceRequirements(Desired):
     """Quantities by resource name."""
 
@@ -74,6 +107,7 @@ class VolumeMount(Desired):
     name: str
     mountPath: str
     subPath: str | None = None
+    readOnly: Literal[True] | None = None
 
 
 class EmptyDirVolumeSource(Desired):
@@ -100,6 +134,7 @@ class SecretProjection(Desired):
 
     name: str
     items: list[KeyToPath]
+    optional: Literal[True] | None = None
 
 
 class VolumeProjection(Desired):
@@ -114,6 +149,26 @@ class ProjectedVolumeSource(Desired):
     sources: list[VolumeProjection]
 
 
+class ImageVolumeSource(Desired):
+    """The files of an image."""
+
+    reference: str
+
+
+class PersistentVolumeClaimVolumeSource(Desired):
+    """A claim of the same namespace."""
+
+    claimName: str
+    readOnly: Literal[True] | None = None
+
+
+class HostPathVolumeSource(Desired):
+    """A directory of the node."""
+
+    path: str
+    type: Literal["Directory"] = "Directory"
+
+
 class Volume(Desired):
     """A volume of a pod, from one of these sources."""
 
@@ -121,6 +176,9 @@ class Volume(Desired):
     emptyDir: EmptyDirVolumeSource | None = None
     configMap: ConfigMapVolumeSource | None = None
     projected: ProjectedVolumeSource | None = None
+    image: ImageVolumeSource | None = None
+    persistentVolumeClaim: PersistentVolumeClaimVolumeSource | None = None
+    hostPath: HostPathVolumeSource | None = None
 
 
 class Capabilities(Desired):
@@ -164,6 +222,7 @@ class Container(Desired):
     volumeMounts: list[VolumeMount] | None = None
     livenessProbe: Probe | None = None
     readinessProbe: Probe | None = None
+    lifecycle: Lifecycle | None = None
     securityContext: SecurityContext | None = None
     terminationMessagePolicy: Literal["FallbackToLogsOnError"] | None = None
 
@@ -239,6 +298,7 @@ class PodSpec(Desired):
     tolerations: list[Toleration]
     volumes: list[Volume | JsonObject] | None = None
     restartPolicy: Literal["Never"] | None = None
+    terminationGracePeriodSeconds: int | None = None
     securityContext: PodSecurityContext | None = None
 
 
@@ -368,7 +428,7 @@ class ServiceSpec(Desired):
     clusterIP: Literal["None"] | None = None
     selector: dict[str, str]
     ports: list[ServicePort]
-    publishNotReadyAddresses: bool
+    publishNotReadyAddresses: Literal[True] | None = None
 
 
 class Service(Object):

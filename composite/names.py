@@ -69,7 +69,12 @@ TRAINING_DONE_FILE = "fine_tuning_completed.txt"
 DOWNLOADER = "data-downloader"
 EXTRACTOR = "data-extractor"
 PUSHER = "pusher"
-SCRATCH_PATH = "/scratch"
+
+# In Kaito's images the weights are here, and our runtime looks for them there too.
+# https://github.com/kaito-project/kaito/blob/v0.3.2/docker/presets/models/tfs/Dockerfile
+WEIGHTS_PATH = "/workspace/tfs/weights"
+WEIGHTS_DOWNLOADER = "weights-downloader"
+HUB_TOKEN = "HF_TOKEN"  # noqa: S105  (the name of a variable)
 
 # "Kind.version" or "Kind.group/version": how Metacontroller names a kind in a request.
 DEPLOYMENTS = "Deployment.apps/v1"

@@ -6,6 +6,7 @@ The only place that touches the environment. A setting that is absent or empty h
 
 import difflib
 import hashlib
+import ipaddress
 import os
 import re
 from enum import Enum
@@ -15,7 +16,18 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, DirectoryPath, Field, FilePath, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from composite.catalog import Catalog, Cloud, NodeClass, Provisioner, Provisioning
+from composite.catalog import (
+    ADAPTER_BASE,
+    IMAGE_PATTERN,
+    RUNTIME_IMAGE,
+    STEPS_IMAGE,
+    Catalog,
+    Cloud,
+    NodeClass,
+    Provisioner,
+    Provisioning,
+    Runtime,
+)
 from presets import load_catalog
 
 PREFIX = "METAKAITO_"
@@ -56,6 +68,12 @@ def _checked_address(text: str) -> str:
     return text
 
 
+def _checked_networks(text: str) -> str:
+    for network in filter(None, text.split(",")):
+        ipaddress.ip_network(network)
+    return text
+
+
 def _allowed(text: str) -> dict[str, Any]:
     return {"allowed": text}
 
@@ -66,6 +84,16 @@ Word = Annotated[
         pattern=r"^[A-Za-z0-9]([-.A-Za-z0-9]*[A-Za-z0-9])?$",
         max_length=253,
         json_schema_extra=_allowed("letters, digits, '-' and '.'"),
+    ),
+]
+
+
+ImageReference = Annotated[
+    str,
+    Field(
+        pattern=f"^{IMAGE_PATTERN}$",
+        max_length=1024,
+        json_schema_extra=_allowed("registry/repository:tag, or with @sha256:..."),
     ),
 ]
 
@@ -133,6 +161,49 @@ class Settings(BaseSettings):
     Registry, and path in it, of the images of public presets.
 
     The default is where Kaito publishes them. A mirror must keep repositories and tags.
+    """
+
+    runtime: Runtime = Runtime.KAITO
+    """
+    Whose program serves and tunes a preset that both can: ``kaito`` (the images of the registry
+    above, which bring the weights) or ``metakaito`` (the image below, with weights from where the
+    preset says).
+
+    A model that serves already stays with what it has. The default is what Kaito v0.3 does.
+    """
+
+    runtime_image: ImageReference = RUNTIME_IMAGE
+    """
+    Image of metakaito's model server and trainer.
+
+    The default is that of this version; nobody publishes it yet.
+    """
+
+    steps_image: ImageReference = STEPS_IMAGE
+    """
+    Image that fetches the data of a training and pushes its result: metakaito's own.
+
+    The default is that of this version; the Helm chart names the one that the hooks run from.
+    """
+
+    adapter_base: ImageReference = ADAPTER_BASE
+    """
+    Image that a pushed adapter is a layer on, or ``scratch``.
+
+    The default has a shell and ``cp``, with which an adapter is copied out of its image.
+    """
+
+    fetch_allow_networks: Annotated[
+        str,
+        AfterValidator(_checked_networks),
+        Field(json_schema_extra=_allowed("networks in CIDR notation, with commas between them")),
+    ] = ""
+    """
+    Private networks that the data of a training may be fetched from, such as
+    ``10.0.0.0/8,fd00::/8``.
+
+    The default is none: only public addresses are asked, so that nobody reads with a Workspace what
+    only the nodes can reach.
     """
 
     presets: Annotated[
@@ -246,6 +317,11 @@ class Settings(BaseSettings):
             cloud=self.cloud,
             node_class=self.node_class,
             image_registry=self.image_registry,
+            runtime=self.runtime,
+            runtime_image=self.runtime_image,
+            steps_image=self.steps_image,
+            adapter_base=self.adapter_base,
+            fetch_networks=tuple(filter(None, self.fetch_allow_networks.split(","))),
         )
 
     def catalog(self) -> Catalog:
@@ -268,6 +344,8 @@ def fingerprint(catalog: Catalog) -> dict[str, str]:
         "cloud": where.cloud.value,
         "node class": f"{where.node_class.kind}.{where.node_class.group}/{where.node_class.name}",
         "image registry": where.image_registry,
+        "runtime": f"{where.runtime.value}, {where.runtime_image}",
+        "steps": ", ".join((where.steps_image, where.adapter_base, *where.fetch_networks)),
         "presets": hashlib.sha256(known.encode()).hexdigest()[:12],
     }
 

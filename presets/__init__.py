@@ -2,13 +2,12 @@
 The facts: which models we serve, on which instance types, and how we tune them.
 
 ``models/`` has one file per preset, ``instance_types/`` one table per cloud, ``tuning/`` the
-training configuration of each method and what the trainer can be told, ``images.yaml`` the images
-of the steps around a training. An overlay is a directory of the same layout that adds to them or
-replaces some.
+training configuration of each method and what the trainer can be told. An overlay is a directory
+of the same layout that adds to them or replaces some. ``runtimes/`` are programs of their own.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from composite.catalog import (
     InstanceType,
     Preset,
     Provisioning,
-    ToolImages,
+    Runtime,
 )
 from presets.documents import read_document
 from presets.loading import InvalidPresets, each, parse, read_yaml
@@ -32,9 +31,8 @@ MODELS = "models"
 INSTANCE_TYPES = "instance_types"
 TUNING = "tuning"
 METHODS = ("lora", "qlora")
-IMAGES = "images.yaml"
 
-Fact = Preset | InstanceType | TrainingConfig | ToolImages
+Fact = Preset | InstanceType | TrainingConfig
 
 
 def load_catalog(
@@ -48,8 +46,8 @@ def load_catalog(
     Args:
         cloud: Whose table to read; the others are left alone.
         overlay: Directory of own facts. A file replaces the preset or the training configuration
-            of the same name whole, a row the instance type of the same name, a line of images.yaml
-            one image. Hidden files are skipped: Kubernetes puts some into every ConfigMap volume.
+            of the same name whole, a row the instance type of the same name. Hidden files are
+            skipped: Kubernetes puts some into every ConfigMap volume.
         provisioning: How nodes and images are had; by default as usual, on this cloud.
 
     Raises:
@@ -63,14 +61,12 @@ def load_catalog(
     facts = [fact for found in each(partial(_read, cloud, parameters), files) for fact in found]
     presets = {fact.name: fact for fact in facts if isinstance(fact, Preset)}
     configs = {fact.method: fact.sections for fact in facts if isinstance(fact, TrainingConfig)}
-    *_, tools = (fact for fact in facts if isinstance(fact, ToolImages))
     return Catalog(
         presets=dict(sorted(presets.items())),
         instance_types={fact.name: fact for fact in facts if isinstance(fact, InstanceType)},
         provisioning=provisioning or Provisioning(cloud=cloud),
         tuning_configs=configs,
         parameters=parameters,
-        tools=tools,
         read_document=read_document,
     )
 
@@ -82,7 +78,7 @@ def _ls(directory: Path) -> list[Path]:
 def _own_files() -> list[Path]:
     tables = [file for part in (MODELS, INSTANCE_TYPES) for file in _ls(BUILT_IN / part)]
     configs = [BUILT_IN / TUNING / f"{method}.yaml" for method in METHODS]
-    return [*tables, *configs, BUILT_IN / IMAGES]
+    return [*tables, *configs]
 
 
 def _overlay_files(overlay: Path) -> list[Path]:
@@ -109,32 +105,42 @@ def _read(cloud: Cloud, parameters: Parameters, located: tuple[Path, Path]) -> S
             return _read_table(file) if tables[name] == cloud else []
         case (directory, name) if directory == TUNING and name in configs:
             return [read_training_config(file, parameters)]
-        case (name,) if name == IMAGES:
-            return [_read_images(file)]
     layout = [f"{MODELS}/NAME.yaml", *(f"{INSTANCE_TYPES}/{name}" for name in tables)]
-    layout += [*(f"{TUNING}/{name}" for name in configs), IMAGES]
+    layout += [f"{TUNING}/{name}" for name in configs]
     raise InvalidPresets(f"{file}: does not belong here; there can be {', '.join(layout)}")
-
-
-def _read_images(file: Path) -> ToolImages:
-    """Return the images of a file, and ours for those that it does not name."""
-    raw = read_yaml(file)
-    images = read_yaml(BUILT_IN / IMAGES) | raw if isinstance(raw, dict) else raw
-    return parse(ToolImages, images, file)
 
 
 def _read_preset(file: Path) -> Preset:
     preset = parse(Preset, read_yaml(file), file)
-    problems = []
+    problems = [f"{file}: {problem}" for problem in _contradictions(preset)]
     if preset.name != file.stem:
-        problems.append(f"{file}: name: is {preset.name!r}, so the file must be {preset.name}.yaml")
-    if preset.accessMode == AccessMode.PUBLIC and preset.image is None:
-        problems.append(f"{file}: image: is missing: a public preset names its image")
-    if preset.accessMode == AccessMode.PRIVATE and preset.image is not None:
-        problems.append(f"{file}: image: must go: the image of a private preset is the user's")
+        named = f"{file}: name: is {preset.name!r}, so the file must be {preset.name}.yaml"
+        problems.insert(0, named)
     if problems:
         raise InvalidPresets(*problems)
     return preset
+
+
+def _contradictions(preset: Preset) -> Iterator[str]:
+    """Say which fields of a preset do not go together: nothing may be there without effect."""
+    if preset.accessMode == AccessMode.PRIVATE:
+        whose = "the image of a private preset is the user's"
+        if preset.image is not None:
+            yield f"image: must go: {whose}"
+        yield from (
+            f"{field}: must go: {whose}, with runtime and weights in it"
+            for field in ("runtime", "weights")
+            if getattr(preset, field) is not None
+        )
+        return
+    if preset.worldSize is not None and preset.weights is not None:
+        yield "weights: must go: only Kaito's image serves a model that is distributed"
+    elif preset.image is None and preset.weights is None:
+        yield "image: is missing: a public preset names its image, or weights"
+    elif preset.runtime == Runtime.METAKAITO and preset.weights is None:
+        yield "weights: is missing: the runtime metakaito needs them"
+    elif preset.runtime == Runtime.KAITO and preset.image is None:
+        yield "image: is missing: the runtime kaito is in it"
 
 
 def _read_table(file: Path) -> list[InstanceType]:

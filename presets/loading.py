@@ -160,6 +160,8 @@ def _reason(error: "ErrorDetails") -> str:
             return "is not a field here"
         case "model_type" | "dict_type":
             return f"must be a map, not {reprlib.repr(given)}"
+        case "value_error":
+            return str(error["ctx"]["error"])
         case "string_type" if isinstance(given, int | float):
             return f'must be text: write it in quotes, "{json.dumps(given)}"'
     rule = re.sub("^(Input|String) should", "must", error["msg"])

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from composite import names
 from composite.models import JsonObject
-from composite.simulate import objects
+from composite.simulate import last_words, objects
 from composite.simulate.objects import Ref
 from composite.simulate.pod_status import (
     BEFORE_START,
@@ -27,9 +27,7 @@ from composite.simulate.scheduler import container_requests
 from composite.simulate.store import Change
 from composite.simulate.world import World, WorldActor
 
-NOT_FOUND = "curl: (22) The requested URL returned error: 404\n"
 NOTHING_IN_IMAGE = "/data of this image is empty\n"
-UNAUTHORIZED = "Error: pushing the image: UNAUTHORIZED: authentication required\n"
 OUT_OF_GPU_MEMORY = """\
 Traceback (most recent call last):
   File "/workspace/tfs/fine_tuning.py", line 102, in <module>
@@ -42,12 +40,18 @@ capacity of 15.77 GiB of which 1.21 GiB is free.
 
 
 class Task(NamedTuple):
-    """What a container does: how long it takes, and what it says when it fails."""
+    """
+    What a container does: how long it takes, and what it says.
+
+    ``log`` is the end of what it prints when it fails; ``failing`` and ``done`` are what it leaves
+    as its last words.
+    """
 
     seconds: float
     fault: Failing | None = None
-    exit_code: int = 1
     log: str = ""
+    failing: str = ""
+    done: str = ""
 
 
 class JobKubelet(WorldActor):
@@ -125,20 +129,24 @@ class JobKubelet(WorldActor):
         if trains(container) and self._fails(pod, "OOMKilled", self.world.faults.outOfMemory):
             return Spell(name, began, soon, 137, "OOMKilled")
         if self._fails(pod, name, task.fault):
-            return Spell(name, began, soon, task.exit_code, "Error", task.log)
-        return Spell(name, began, began + task.seconds)
+            return Spell(name, began, soon, 1, "Error", task.log, task.failing)
+        return Spell(name, began, began + task.seconds, last_words=task.done)
 
     def _task(self, container: JsonObject) -> Task:
         delays, faults = self.world.delays, self.world.faults
         match container["name"]:
+            case names.WEIGHTS_DOWNLOADER:
+                return Task(delays.fetch)
             case names.DOWNLOADER:
-                return Task(delays.fetch, faults.datasetNotFound, 22, NOT_FOUND)
+                words = last_words.not_found(container)
+                return Task(delays.fetch, faults.datasetNotFound, failing=words)
             case names.EXTRACTOR:
-                return Task(delays.fetch, faults.datasetNotFound, 1, NOTHING_IN_IMAGE)
+                return Task(delays.fetch, faults.datasetNotFound, NOTHING_IN_IMAGE)
             case names.PUSHER:
-                return Task(delays.push, faults.pushRefused, 1, UNAUTHORIZED)
+                words, done = last_words.not_authorized(container), last_words.pushed(container)
+                return Task(delays.push, faults.pushRefused, failing=words, done=done)
             case _ if trains(container):
-                return Task(delays.train, faults.outOfGpuMemory, 1, OUT_OF_GPU_MEMORY)
+                return Task(delays.train, faults.outOfGpuMemory, OUT_OF_GPU_MEMORY)
             case _:
                 return Task(0)
 

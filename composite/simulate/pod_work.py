@@ -26,7 +26,11 @@ TERMINATED = 143
 
 
 class Spell(NamedTuple):
-    """The one run of one container: from when to when, in seconds, and how it ends."""
+    """
+    The one run of one container: from when to when, in seconds, and how it ends.
+
+    ``last_words`` is what it writes for Kubernetes to show, in place of the end of its log.
+    """
 
     container: str
     began: float
@@ -34,6 +38,7 @@ class Spell(NamedTuple):
     exit_code: int = 0
     reason: str = "Completed"
     log: str = ""
+    last_words: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,7 +90,7 @@ def advanced(
 def stopped(work: Work, now: float) -> Work:
     """Return the work of a Pod that was told to end: what runs ends now, and not well."""
     spells = tuple(
-        spell._replace(until=now, exit_code=TERMINATED, reason="Error", log="")
+        spell._replace(until=now, exit_code=TERMINATED, reason="Error", log="", last_words="")
         if spell.until > now
         else spell
         for spell in work.spells
@@ -188,9 +193,10 @@ def _state(pod: JsonObject, container: JsonObject, work: Work, clock: Clock) -> 
         "startedAt": began,
         "finishedAt": until,
     }
-    told = container.get("terminationMessagePolicy") == "FallbackToLogsOnError"
-    if told and spell.exit_code and spell.log:
-        terminated["message"] = spell.log
+    falls_back = container.get("terminationMessagePolicy") == "FallbackToLogsOnError"
+    message = spell.last_words or (spell.log if falls_back and spell.exit_code else "")
+    if message:
+        terminated["message"] = message
     return {"terminated": terminated}
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from composite.models import JsonObject
 from composite.refusal import Problem, Refusal
-from composite.workspace.api import Adapter, Inference
+from composite.workspace.api import Adapter, Inference, SeenTraining
 from composite.workspace.observe import Seen
 
 
@@ -59,9 +59,15 @@ def with_image(
         return adapter
     training = seen.trainings.get(source.workspace)
     is_done = training is not None and training.phase == "Succeeded"
-    result = training.image if training is not None and is_done else None
+    result = exact_image(training) if training is not None and is_done else None
     image = images.get(source.name) or result or served.get((source.name, source.workspace))
     return adapter.model_copy(update={"source": source.model_copy(update={"image": image})})
+
+
+def exact_image(training: SeenTraining) -> str | None:
+    """Return what a training has pushed, by its digest where that is known: a tag moves."""
+    exact = training.image and training.digest
+    return f"{training.image}@{training.digest}" if exact else training.image
 
 
 def resolved_images(inference: Inference) -> dict[str, str]:

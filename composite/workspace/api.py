@@ -509,6 +509,9 @@ class TrainingStatus(Desired):
     image: str | None = Field(
         default=None, max_length=1024, description="Image that the result is pushed as."
     )
+    digest: str | None = Field(
+        default=None, max_length=71, description="Digest of the image, once it was pushed."
+    )
     delivered: list[str] | None = Field(
         default=None,
         description="Images that hold results of this Workspace; none is overwritten.",
@@ -600,6 +603,7 @@ class SeenTraining(Observed):
     job: str = ""
     phase: TrainingPhase = "Pending"
     image: str | None = None
+    digest: str | None = None
     delivered: tuple[str, ...] = ()
     message: str | None = None
 

@@ -15,7 +15,9 @@ from composite.workspace.placement import (
 )
 from composite.workspace.plan import TOLERATIONS, Plan
 from composite.workspace.revisions import PlannedRevision
+from composite.workspace.rights import OUR_POD, OURS
 from composite.workspace.server import PlannedAdapter, Server, headless_name
+from composite.workspace.weights import weights_mounts, weights_steps, weights_volumes
 
 HEALTH = desired.HTTPGetAction(path="/healthz", port=names.PORT)
 # Loading the weights takes minutes; a server that was restarted for being slow never gets there.
@@ -23,6 +25,18 @@ ALIVE = desired.Probe(httpGet=HEALTH, initialDelaySeconds=600, periodSeconds=10)
 READY = desired.Probe(httpGet=HEALTH, initialDelaySeconds=30, periodSeconds=10)
 
 ADAPTERS = "adapter-volume"
+
+# Our server is asked to end by a program, for the shell and the launcher before it pass no signal
+# on: it answers until nobody sends requests any more, and finishes those that it has.
+STOP = desired.Lifecycle(
+    preStop=desired.LifecycleHandler(
+        exec=desired.ExecAction(command=["python3", "stop_serving.py"])
+    )
+)
+# For answers that have just begun. Before them the program waits a moment, after them the server
+# tidies up, so the server is told to give up a little earlier.
+GRACE_SECONDS = 120
+OWN_GRACE = desired.EnvVar(name="METAKAITO_GRACE_SECONDS", value=str(GRACE_SECONDS - 30))
 
 # Each node holds one replica: stop the old pod first, there is no GPU left to start the new one.
 ONE_BY_ONE = desired.DeploymentStrategy(
@@ -80,7 +94,8 @@ def service(plan: Plan) -> desired.Service:
                 desired.ServicePort(name="http", port=names.SERVICE_PORT, targetPort=names.PORT),
                 torch_port("torch"),
             ],
-            publishNotReadyAddresses=True,
+            # The processes of a distributed model find each other before they are ready.
+            publishNotReadyAddresses=True if plan.distributed else None,
         ),
     )
 
@@ -152,10 +167,12 @@ def workload_meta(plan: Plan) -> desired.ObjectMeta:
 def server_pod(plan: Plan, server: Server) -> desired.PodTemplateSpec:
     """Return a pod that serves a preset."""
     mounts = volume_mounts(server)
+    copies = [adapter_copy(adapter, server, mounts) for adapter in server.adapters]
+    ours = server.weights is not None
     return desired.PodTemplateSpec(
         metadata=desired.ObjectMeta(labels=pod_labels(plan)),
         spec=desired.PodSpec(
-            initContainers=[adapter_copy(a, mounts) for a in server.adapters] or None,
+            initContainers=[*weights_steps(server.weights, server.image), *copies] or None,
             containers=[server_container(plan, server, mounts)],
             imagePullSecrets=[
                 desired.LocalObjectReference(name=name) for name in server.pull_secrets
@@ -163,7 +180,9 @@ def server_pod(plan: Plan, server: Server) -> desired.PodTemplateSpec:
             or None,
             affinity=affinity(plan),
             tolerations=tolerations(),
-            volumes=volumes(server) or None,
+            volumes=[*volumes(server), *weights_volumes(server.weights)] or None,
+            terminationGracePeriodSeconds=GRACE_SECONDS if ours else None,
+            securityContext=OUR_POD if ours else None,
         ),
     )
 
@@ -173,20 +192,27 @@ def server_container(
 ) -> desired.Container:
     """Return the container that runs the model server."""
     gpus = {names.GPU: str(server.gpus)}
+    strengths = [desired.EnvVar(name=a.key, value=a.strength) for a in server.adapters]
+    ours = server.weights is not None
     return desired.Container(
         name=plan.name,
         image=server.image,
         command=["/bin/sh", "-c", server.command],
         ports=[desired.ContainerPort(containerPort=names.PORT)],
-        env=[desired.EnvVar(name=a.key, value=a.strength) for a in server.adapters] or None,
+        env=[*strengths, *([OWN_GRACE] if ours else [])] or None,
         resources=desired.ResourceRequirements(requests=gpus, limits=gpus),
-        volumeMounts=mounts or None,
+        volumeMounts=[*mounts, *weights_mounts(server.weights)] or None,
         livenessProbe=ALIVE,
         readinessProbe=READY,
+        lifecycle=STOP if ours else None,
+        securityContext=OURS if ours else None,
+        terminationMessagePolicy="FallbackToLogsOnError" if ours else None,
     )
 
 
-def adapter_copy(adapter: PlannedAdapter, mounts: list[desired.VolumeMount]) -> desired.Container:
+def adapter_copy(
+    adapter: PlannedAdapter, server: Server, mounts: list[desired.VolumeMount]
+) -> desired.Container:
     """Return the init container that copies an adapter out of its image."""
     directory = f"{names.ADAPTER_PATH}/{adapter.key}"
     return desired.Container(
@@ -195,6 +221,7 @@ def adapter_copy(adapter: PlannedAdapter, mounts: list[desired.VolumeMount]) -> 
         imagePullPolicy="Always",
         command=["/bin/sh", "-c", f"mkdir -p {directory} && cp -r /data/* {directory}"],
         volumeMounts=mounts,
+        securityContext=OURS if server.weights is not None else None,
     )
 
 

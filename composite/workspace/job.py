@@ -11,22 +11,29 @@ from composite import desired, names
 from composite.models import JsonObject
 from composite.workspace.placement import affinity, pod_labels, tolerations
 from composite.workspace.plan import Plan
-from composite.workspace.scripts import EXTRACT, FETCH, PUSH
+from composite.workspace.rights import OUR_POD, OURS, THEIRS
 from composite.workspace.seen_jobs import IMAGE_VARIABLE
 from composite.workspace.training import Training
+from composite.workspace.weights import weights_mounts, weights_steps, weights_volumes
 
 CONFIG = "config-volume"
 RESULTS = "results-volume"
 DATA = "data-volume"
 CREDENTIALS = "docker-config"
-SCRATCH = "scratch-volume"
 
-# The user that our own steps run as, and the group that may write to the volumes: "nonroot" of
-# the distroless images. https://github.com/GoogleContainerTools/distroless
-NOBODY = 65532
-OURS = desired.SecurityContext(runAsNonRoot=True, runAsUser=NOBODY)
-# The trainer's image belongs to root, and a data set's image to its maker: they keep their user.
-THEIRS = desired.SecurityContext()
+# What `metakaito fetch` reads, in the words of its help.
+NETWORKS_VARIABLE = "METAKAITO_FETCH_ALLOW_NETWORKS"
+
+# In the data set's own image, with its shell. Dot files too, and an empty directory is named.
+EXTRACT = """\
+set -eu
+if [ -z "$(ls -A "$SOURCE_PATH")" ]; then
+  echo "$SOURCE_PATH of this image is empty"
+  exit 1
+fi
+cp -r "$SOURCE_PATH/." "$DATA_VOLUME_PATH"
+ls -la "$DATA_VOLUME_PATH"
+"""
 
 # A pod that is lost with its node is started anew, so often and no more: one that the kubelet
 # evicts, since it fills the disk, is lost as well and would be again. One that failed is not.
@@ -82,7 +89,8 @@ def job(plan: Plan, training: Training) -> desired.Job:
 
 def pod(plan: Plan, training: Training) -> desired.PodSpec:
     """Return the steps: all but the last are init containers, which run one after the other."""
-    steps = [*fetcher(training), trainer(plan, training), *pusher(training)]
+    weights = weights_steps(training.weights, training.image)
+    steps = [*weights, *fetcher(training), trainer(plan, training), *pusher(training)]
     secrets = [desired.LocalObjectReference(name=name) for name in training.pull_secrets]
     return desired.PodSpec(
         initContainers=steps[:-1] or None,
@@ -92,7 +100,7 @@ def pod(plan: Plan, training: Training) -> desired.PodSpec:
         tolerations=tolerations(),
         volumes=volumes(training),
         restartPolicy="Never",
-        securityContext=desired.PodSecurityContext(fsGroup=NOBODY),
+        securityContext=OUR_POD,
     )
 
 
@@ -100,12 +108,17 @@ def fetcher(training: Training) -> list[desired.Container]:
     """Return what brings the data; a volume brings it by itself."""
     source = training.source
     if source.urls:
+        networks = {NETWORKS_VARIABLE: ",".join(training.fetch_networks)}
         return [
             step(
                 names.DOWNLOADER,
-                training.tools.downloader,
-                ["sh", "-c", FETCH],
-                env={"DATA_URLS": " ".join(source.urls), "DATA_VOLUME_PATH": names.DATA_PATH},
+                training.steps_image,
+                ["metakaito", "fetch"],
+                env={
+                    "DATA_URLS": " ".join(source.urls),
+                    "DATA_VOLUME_PATH": names.DATA_PATH,
+                    **(networks if training.fetch_networks else {}),
+                },
                 mounts={DATA: names.DATA_PATH},
             )
         ]
@@ -117,10 +130,15 @@ def fetcher(training: Training) -> list[desired.Container]:
                 ["sh", "-c", EXTRACT],
                 env={"SOURCE_PATH": names.IMAGE_DATA_PATH, "DATA_VOLUME_PATH": names.DATA_PATH},
                 mounts={DATA: names.DATA_PATH},
-                security=THEIRS,
+                security=security(training),
             )
         ]
     return []
+
+
+def security(training: Training) -> desired.SecurityContext:
+    """Return what the trainer and the user's data set may do: with our runtime, as little as we."""
+    return THEIRS if training.weights is None else OURS
 
 
 def trainer(plan: Plan, training: Training) -> desired.Container:
@@ -137,15 +155,18 @@ def trainer(plan: Plan, training: Training) -> desired.Container:
             RESULTS: training.results_path,
             DATA: names.DATA_PATH,
         },
-        security=THEIRS,
+        security=security(training),
     )
     return trains.model_copy(
         update={
             "volumeMounts": [
-                mount.model_copy(update={"subPath": training.results_directory})
-                if mount.name == RESULTS
-                else mount
-                for mount in trains.volumeMounts or ()
+                *(
+                    mount.model_copy(update={"subPath": training.results_directory})
+                    if mount.name == RESULTS
+                    else mount
+                    for mount in trains.volumeMounts or ()
+                ),
+                *weights_mounts(training.weights),
             ],
             "ports": [desired.ContainerPort(containerPort=names.PORT)],
             "resources": desired.ResourceRequirements(requests=gpus, limits=gpus),
@@ -161,19 +182,17 @@ def pusher(training: Training) -> list[desired.Container]:
     return [
         step(
             names.PUSHER,
-            training.tools.pusher,
-            ["/busybox/sh", "-c", PUSH],
+            training.steps_image,
+            ["metakaito", "push"],
             env={
                 IMAGE_VARIABLE: image,
-                "BASE_IMAGE": training.tools.adapterBase,
+                "BASE_IMAGE": training.adapter_base,
                 "DOCKER_CONFIG": names.PUSH_CREDENTIALS_PATH,
                 "RESULTS_PATH": training.results_path,
-                "SCRATCH_PATH": names.SCRATCH_PATH,
             },
             mounts={
                 RESULTS: training.results_path,
                 CREDENTIALS: names.PUSH_CREDENTIALS_PATH,
-                SCRATCH: names.SCRATCH_PATH,
             },
         )
     ]
@@ -204,7 +223,6 @@ def step(
 
 def volumes(training: Training) -> list[desired.Volume | JsonObject]:
     """Return the volumes: the user's for data and results where they are given."""
-    room = desired.EmptyDirVolumeSource()
     memory = desired.EmptyDirVolumeSource(medium="Memory")
     destination = training.destination
     return [
@@ -214,14 +232,8 @@ def volumes(training: Training) -> list[desired.Volume | JsonObject]:
         ),
         users_volume(RESULTS, destination.volumeSource),
         users_volume(DATA, training.source.volumeSource),
-        *(
-            [
-                credentials(destination.imagePushSecret or ""),
-                desired.Volume(name=SCRATCH, emptyDir=room),
-            ]
-            if destination.image
-            else []
-        ),
+        *([credentials(destination.imagePushSecret or "")] if destination.image else []),
+        *weights_volumes(training.weights),
     ]
 
 
@@ -233,9 +245,16 @@ def users_volume(name: str, source: JsonObject | None) -> desired.Volume | JsonO
 
 
 def credentials(secret: str) -> desired.Volume:
-    """Return the Secret to push with, as the file that the registry's clients look for."""
-    item = desired.KeyToPath(key=".dockerconfigjson", path="config.json")
-    shown = desired.VolumeProjection(secret=desired.SecretProjection(name=secret, items=[item]))
-    return desired.Volume(
-        name=CREDENTIALS, projected=desired.ProjectedVolumeSource(sources=[shown])
-    )
+    """
+    Return the Secret to push with, as the files that the registry's clients look for.
+
+    The certificate of a registry's own authority may be in it too.
+    """
+    login = desired.KeyToPath(key=".dockerconfigjson", path="config.json")
+    authority = desired.KeyToPath(key="ca.crt", path="ca.crt")
+    sources = [
+        desired.SecretProjection(name=secret, items=[login]),
+        desired.SecretProjection(name=secret, items=[authority], optional=True),
+    ]
+    shown = [desired.VolumeProjection(secret=source) for source in sources]
+    return desired.Volume(name=CREDENTIALS, projected=desired.ProjectedVolumeSource(sources=shown))

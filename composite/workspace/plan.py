@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from composite import names
-from composite.catalog import Catalog, Preset
+from composite.catalog import Catalog, Preset, Weights
 from composite.models import JsonObject, Value
 from composite.refusal import Refusal
 from composite.workspace.adapters import resolved_images, with_images
@@ -251,9 +251,15 @@ def disk_of(preset: Preset | None, tuned: Preset | None) -> str:
 def as_accepted(server: Server, before: JsonObject | None) -> Server:
     """Return the server as it was when it was accepted: a new catalog restarts nothing."""
     kept = {key: value for key, value in (before or {}).items() if key in RESOLVED}
-    return (
-        server.model_copy(update=kept) if all(isinstance(v, str) for v in kept.values()) else server
-    )
+    if not kept or not all(isinstance(value, str) for value in kept.values()):
+        return server
+    # What was accepted without a word of weights brings its own.
+    weights = (before or {}).get("weights")
+    try:
+        found = Weights.model_validate(weights) if weights is not None else None
+    except ValueError:
+        return server
+    return server.model_copy(update={**kept, "weights": found})
 
 
 def resolved(server: Server | None, inference: Inference) -> JsonObject | None:
@@ -261,7 +267,7 @@ def resolved(server: Server | None, inference: Inference) -> JsonObject | None:
     if server is None:
         return None
     images = resolved_images(inference)
-    chosen = server.model_dump(include=set(RESOLVED))
+    chosen = server.model_dump(mode="json", include={*RESOLVED, "weights"}, exclude_none=True)
     return {**chosen, "adapters": images} if images else chosen
 
 

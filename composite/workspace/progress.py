@@ -11,6 +11,7 @@ from composite.workspace.training import Training, done_images
 
 # What the steps of a training do, by container; the trainer is called like its Workspace.
 PHASES: dict[str, TrainingPhase] = {
+    names.WEIGHTS_DOWNLOADER: "Fetching",
     names.DOWNLOADER: "Fetching",
     names.EXTRACTOR: "Fetching",
     names.PUSHER: "Pushing",
@@ -35,12 +36,15 @@ def training_status(plan: Plan | None, seen: Seen, workspace: Workspace) -> Trai
     delivered = dict.fromkeys(known)
     if phase == "Succeeded" and image:
         delivered[image] = None
+    pushed = (pod.digest for pod in seen.pods if pod.job == training.job and pod.digest)
+    known_digest = before.digest if before is not None and before.hash == training.hash else None
     failed = failure(training, seen, workspace) if phase == "Failed" else None
     return TrainingStatus(
         hash=training.hash,
         job=training.job,
         phase=phase,
         image=image,
+        digest=next(pushed, known_digest) if phase == "Succeeded" else None,
         delivered=list(delivered) or None,
         message=failed[:MAX_MESSAGE] if failed is not None else None,
     )

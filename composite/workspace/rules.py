@@ -45,7 +45,8 @@ MAX_STATEFULSET_NAME = 52
 MAX_NAME = 63
 
 # Containers beside the trainer, which is called like its Workspace.
-STEPS = (names.DOWNLOADER, names.EXTRACTOR, names.PUSHER)
+STEPS = (names.WEIGHTS_DOWNLOADER, names.DOWNLOADER, names.EXTRACTOR, names.PUSHER)
+FETCHES_WEIGHTS = "is the name of the step that fetches the weights: use another name"
 
 # Azure's GPU (N) and general (D) families: Kaito takes any of them, even one it does not know.
 UNLISTED_GPU_FAMILY = "Standard_N"
@@ -105,6 +106,8 @@ def name_problems(name: str, spec: WorkspaceSpec, catalog: Catalog) -> Iterator[
             field="metadata.name",
             message=f"{name!r} is the name of a step of the training: use another name",
         )
+    if preset is not None and name == names.WEIGHTS_DOWNLOADER:
+        yield Problem(field="metadata.name", message=f"{name!r} {FETCHES_WEIGHTS}")
     if re.match(NAME_PATTERN, name) is None or len(name) > longest:
         yield Problem(
             field="metadata.name",
@@ -433,6 +436,9 @@ def one_adapter_problems(field: str, name: str, adapter: Adapter) -> Iterator[Pr
             message=f"{name!r} is the name of the Workspace and so of its container: "
             "use another name",
         )
+    if adapter.source.name == names.WEIGHTS_DOWNLOADER:
+        named = f"{adapter.source.name!r} {FETCHES_WEIGHTS}"
+        yield Problem(field=f"{field}.source.name", message=named)
     given = [n for n in ("image", "workspace") if getattr(adapter.source, n)]
     if len(given) != 1:
         which = "both are" if given else "neither is"

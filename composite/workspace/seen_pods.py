@@ -1,11 +1,15 @@
 """What the pods of a Workspace say: where they are, what they do, what is in their way."""
 
+import re
 from datetime import datetime
 
-from composite import observed
+from composite import names, observed
 from composite.models import JsonObject, Value
 
 JOB_LABELS = ("batch.kubernetes.io/job-name", "job-name")
+
+# https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md#digests
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 # Of a container's last words: so much of their end, on one line.
 LAST_WORDS = 600
@@ -16,6 +20,7 @@ class SeenPod(Value):
     A pod of this Workspace.
 
     ``step`` names the container that began last, running or ended; empty before the first.
+    ``digest`` is that of the image which the pusher says it has pushed; empty before.
     """
 
     name: str
@@ -23,6 +28,7 @@ class SeenPod(Value):
     node: str
     leaving: bool
     step: str
+    digest: str
     problems: tuple[str, ...]
     lost: str
     homeless_since: datetime | None
@@ -46,6 +52,7 @@ def seen_pod(sent: JsonObject) -> SeenPod:
         node=pod.spec.nodeName,
         leaving=leaving,
         step=last_step(pod),
+        digest=pushed_digest(pod),
         problems=() if leaving else tuple(pod_problems(pod)),
         lost=told if lost else "",
         homeless_since=scheduled.lastTransitionTime if waits else None,
@@ -57,6 +64,13 @@ def last_step(pod: observed.Pod) -> str:
     statuses = (*pod.status.initContainerStatuses, *pod.status.containerStatuses)
     begun = [status.name for status in statuses if status.state.running or status.state.terminated]
     return begun[-1] if begun else ""
+
+
+def pushed_digest(pod: observed.Pod) -> str:
+    """Return what the pusher left as its last words, if it ended well."""
+    ended = [s.state.terminated for s in pod.status.containerStatuses if s.name == names.PUSHER]
+    said = [e.message.split()[-1] for e in ended if e and e.exitCode == 0 and e.message.strip()]
+    return next((word for word in said if DIGEST.fullmatch(word)), "")
 
 
 def pod_problems(pod: observed.Pod) -> list[str]:

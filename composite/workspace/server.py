@@ -1,7 +1,7 @@
 """How the model server is run: image, command line, GPUs, adapters."""
 
 from composite import names
-from composite.catalog import Catalog, GpuNeed, InstanceType, Preset
+from composite.catalog import AccessMode, Catalog, GpuNeed, InstanceType, Preset, Runtime, Weights
 from composite.models import Value
 from composite.workspace.api import Adapter, Inference, PresetRef, Resource
 from composite.workspace.observe import SeenNode, SeenWorkload
@@ -26,10 +26,16 @@ class PlannedAdapter(Value):
 
 
 class Server(Value):
-    """Everything about the container that serves a preset."""
+    """
+    Everything about the container that serves a preset.
+
+    ``weights`` says where metakaito's runtime has them from; None: it is Kaito's image, or one of
+    the user's like it, which brings its own.
+    """
 
     image: str
     command: str
+    weights: Weights | None
     gpus: int
     pull_secrets: tuple[str, ...]
     adapters: tuple[PlannedAdapter, ...]
@@ -50,6 +56,7 @@ def plan_server(
     named = inference.preset or PresetRef(name=preset.name)
     return Server(
         image=server_image(preset, named, catalog),
+        weights=own_weights(preset, named, catalog),
         command=command_line(preset, rendezvous(name, namespace, preset, resource.count)),
         gpus=gpus,
         pull_secrets=pull_secrets(named, inference.adapters or ()),
@@ -69,10 +76,30 @@ def planned_adapter(adapter: Adapter) -> PlannedAdapter:
     )
 
 
+def own_weights(preset: Preset, named: PresetRef, catalog: Catalog) -> Weights | None:
+    """
+    Return where the weights are if metakaito's runtime serves or tunes the preset, else None.
+
+    An image that the user names brings server and weights, as Kaito's do.
+    """
+    if brings_image(named) or preset.weights is None:
+        return None
+    only_ours = preset.image is None and preset.accessMode == AccessMode.PUBLIC
+    preferred = Runtime.METAKAITO if only_ours else catalog.provisioning.runtime
+    return preset.weights if (preset.runtime or preferred) == Runtime.METAKAITO else None
+
+
+def brings_image(named: PresetRef) -> bool:
+    """Whether the user names the image."""
+    return named.accessMode == "private" or bool(named.presetOptions.image)
+
+
 def server_image(preset: Preset, named: PresetRef, catalog: Catalog) -> str:
-    """Return the image that the user names, else the preset's in this installation's registry."""
-    if named.accessMode == "private" or named.presetOptions.image:
+    """Return the image that the user names, else ours, else the preset's in this registry."""
+    if brings_image(named):
         return named.presetOptions.image or ""
+    if own_weights(preset, named, catalog) is not None:
+        return catalog.provisioning.runtime_image
     return f"{catalog.provisioning.image_registry}/{preset.image}"
 
 

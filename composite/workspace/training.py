@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 
 from composite import names
-from composite.catalog import Catalog, ParameterKind, Preset, ToolImages
+from composite.catalog import Catalog, ParameterKind, Preset, Weights
 from composite.catalog import Tuning as TuningFacts
 from composite.models import JsonObject, Value
 from composite.refusal import Problem, Refusal
 from composite.workspace.api import DataDestination, DataSource, SeenTraining, Tuning
 from composite.workspace.observe import Seen
 from composite.workspace.seen_jobs import SeenConfig
-from composite.workspace.server import flags
+from composite.workspace.server import flags, own_weights, server_image
 
 # Directories that hold something else; results in them would hide it.
 TAKEN_PATHS = (names.CONFIG_PATH, names.DATA_PATH)
@@ -55,7 +55,10 @@ class Training(Value):
     gpus: int
     env: dict[str, str]
     pull_secrets: tuple[str, ...]
-    tools: ToolImages
+    weights: Weights | None
+    steps_image: str
+    adapter_base: str
+    fetch_networks: tuple[str, ...]
 
 
 def plan_training(
@@ -77,6 +80,7 @@ def plan_training(
     text = config_text(config)
     digest = training_hash(tuning, config)
     known = next((job.name for job in seen.jobs if job.hash == digest), None)
+    where, tunes = catalog.provisioning, tuning_preset(preset)
     free = name if all(job.name != name for job in seen.jobs) else f"{name}-{digest[:HASH_DIGITS]}"
     return Training(
         job=known or free,
@@ -87,12 +91,15 @@ def plan_training(
         results_directory=results_directory(name, tuning, digest),
         source=tuning.input,
         destination=tuning.output,
-        image=training_image(facts, tuning, catalog),
+        image=server_image(tunes, tuning.preset, catalog),
         command=training_command(facts, gpus),
         gpus=gpus,
         env=facts.env,
         pull_secrets=pull_secrets(tuning),
-        tools=catalog.tools,
+        weights=own_weights(tunes, tuning.preset, catalog),
+        steps_image=where.steps_image,
+        adapter_base=where.adapter_base,
+        fetch_networks=where.fetch_networks,
     )
 
 
@@ -145,10 +152,9 @@ def config_text(config: JsonObject) -> str:
     return text + "\n"
 
 
-def training_image(facts: TuningFacts, tuning: Tuning, catalog: Catalog) -> str:
-    """Return the image that the user names, else the preset's in this installation's registry."""
-    named = tuning.preset.presetOptions.image
-    return named or f"{catalog.provisioning.image_registry}/{facts.image}"
+def tuning_preset(preset: Preset) -> Preset:
+    """Return a preset with the image that tunes it in place of the one that serves it."""
+    return preset.model_copy(update={"image": facts_of(preset).image or preset.image})
 
 
 def training_command(facts: TuningFacts, gpus: int) -> str:

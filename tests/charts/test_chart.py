@@ -11,7 +11,7 @@ import yaml
 from charts.chart import HERE
 from charts.kustomize import MONITORING
 from charts.release import Release
-from composite.catalog import Provisioner
+from composite.catalog import ADAPTER_BASE, RUNTIME_IMAGE, STEPS_IMAGE, Provisioner
 from composite.models import JsonObject
 from hooks.settings import VARIABLES
 from tests.charts.rendering import (
@@ -465,4 +465,44 @@ def test_the_chart_of_crds_keeps_them(values: JsonObject, expected: set[str]) ->
     assert {each["spec"]["group"] for each in found} == expected
     assert {each["metadata"]["annotations"]["helm.sh/resource-policy"] for each in found} == {
         "keep"
+    }
+
+
+def settings_of(values: JsonObject) -> dict[str, str]:
+    """Return the settings of the hooks that say who serves, tunes, fetches and pushes."""
+    [hooks] = [
+        document
+        for document in render({"provisioner": "none", **values})
+        if (document["kind"], document["metadata"]["name"]) == ("Deployment", "metakaito")
+    ]
+    [container] = hooks["spec"]["template"]["spec"]["containers"]
+    wanted = ("RUNTIME", "RUNTIME_IMAGE", "STEPS_IMAGE", "ADAPTER_BASE", "FETCH_ALLOW_NETWORKS")
+    names = [f"METAKAITO_{name}" for name in wanted]
+    return {each["name"]: each["value"] for each in container["env"] if each["name"] in names}
+
+
+def test_the_hooks_are_told_of_runtime_and_steps() -> None:
+    assert settings_of({}) == {
+        "METAKAITO_RUNTIME": "kaito",
+        "METAKAITO_RUNTIME_IMAGE": RUNTIME_IMAGE,
+        "METAKAITO_STEPS_IMAGE": STEPS_IMAGE,
+        "METAKAITO_ADAPTER_BASE": ADAPTER_BASE,
+    }
+
+
+def test_the_steps_run_with_the_image_of_the_hooks() -> None:
+    digest = f"sha256:{'0a' * 32}"
+
+    assert settings_of(
+        {
+            "image": {"repository": "r.example/metakaito", "digest": digest},
+            "runtime": {"name": "metakaito", "image": "r.example/runtime:1"},
+            "training": {"adapterBase": "scratch", "fetchNetworks": ["10.0.0.0/8", "fd00::/8"]},
+        }
+    ) == {
+        "METAKAITO_RUNTIME": "metakaito",
+        "METAKAITO_RUNTIME_IMAGE": "r.example/runtime:1",
+        "METAKAITO_STEPS_IMAGE": f"r.example/metakaito@{digest}",
+        "METAKAITO_ADAPTER_BASE": "scratch",
+        "METAKAITO_FETCH_ALLOW_NETWORKS": "10.0.0.0/8,fd00::/8",
     }

@@ -105,6 +105,13 @@ def test_no_value_can_be_set_to_null(path: str) -> None:
             {"hooks": {"podLabels": {"helm.sh/chart": "mine"}}},
             "hooks.podLabels: helm.sh/chart is set by the chart",
         ),
+        ({"runtime": {"name": "vllm"}}, "runtime.name: must be 'kaito' or 'metakaito'"),
+        ({"runtime": {"image": "https://r.example/a:1"}}, "runtime.image: String should match "),
+        ({"training": {"adapterBase": ""}}, "training.adapterBase: String should match pattern "),
+        (
+            {"training": {"fetchNetworks": ["10.0.0.0"]}},
+            "training.fetchNetworks.0: String should match pattern ",
+        ),
         ({"fullnameOverride": "Meta.Kaito"}, "fullnameOverride: String should match pattern "),
         ({"nameOverride": "1st"}, "nameOverride: String should match pattern "),
         ({"devicePlugin": {"nodeLabel": "a b"}}, "devicePlugin.nodeLabel: String should match "),

@@ -171,6 +171,7 @@ NOTED: dict[str, JsonObject] = {
 
 BAD: dict[str, JsonObject] = {
     "called like a step": changed(TUNED, "metadata.name", "pusher"),
+    "called like the step before a server": changed(SERVED, "metadata.name", "weights-downloader"),
     "a name of 53 characters": changed(SPLIT, "metadata.name", "a" * 53),
     "a training's name of 53 characters": changed(TUNED, "metadata.name", "a" * 53),
     "only labels of ours": changed(
@@ -215,6 +216,11 @@ BAD: dict[str, JsonObject] = {
         changed(SERVED, "inference.adapters", [ADAPTER]),
         "inference.adapters.0.source.name",
         "my-model",
+    ),
+    "an adapter called like the step before a server": changed(
+        changed(SERVED, "inference.adapters", [ADAPTER]),
+        "inference.adapters.0.source.name",
+        "weights-downloader",
     ),
     "no volume": changed(TUNED, "tuning.input", {"volumeSource": {}}),
     "two volumes": changed(

@@ -339,7 +339,7 @@ REFUSED = {
             "-: workspace-tuning-phi-3: tuning.preset.name: falcon-40b-instruct cannot be tuned; "
             "those that can are falcon-40b, falcon-7b, mistral-7b, phi-2, "
             "phi-3-medium-128k-instruct, phi-3-medium-4k-instruct, phi-3-mini-128k-instruct, "
-            "phi-3-mini-4k-instruct\n"
+            "phi-3-mini-4k-instruct, tiny-phi-3-test\n"
         ),
     ),
     "a training without its ConfigMap": (

@@ -12,7 +12,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from composite import machines, workspace
-from composite.catalog import Catalog, Cloud, NodeClass, Provisioner, Provisioning
+from composite.catalog import (
+    Catalog,
+    Cloud,
+    NodeClass,
+    Provisioner,
+    Provisioning,
+    Runtime,
+    Weights,
+)
 from composite.models import JsonObject
 from composite.workspace.api import Workspace, WorkspaceSpec
 from composite.workspace.observe import Seen, observe
@@ -24,6 +32,7 @@ EARLIER = "2026-01-01T11:00:00Z"
 UID = "3f0c2b5e-6f5a-4c55-9b0e-1f6c2d7a9e01"
 LABELS = {"apps": "phi-3"}
 TYPE = "Standard_NC6s_v3"
+RUNTIME = "registry.example/runtime:1"
 TUNING_TYPE = "Standard_NC24ads_A100_v4"
 UNAVAILABLE = "all requested instance types were unavailable during launch"
 
@@ -440,6 +449,19 @@ def on_aws(catalog: Catalog) -> Catalog:
     return provisioned(
         catalog, provisioner=Provisioner.NODECLAIM, cloud=Cloud.AWS, node_class=node_class
     )
+
+
+def on_our_runtime(catalog: Catalog) -> Catalog:
+    """Return a catalog whose models metakaito's runtime serves and tunes, where it can."""
+    return provisioned(catalog, runtime=Runtime.METAKAITO, runtime_image=RUNTIME)
+
+
+def weighing(catalog: Catalog, weights: JsonObject | None, **changes: object) -> Catalog:
+    """Return a catalog in which phi-3-mini-4k-instruct has its weights from elsewhere."""
+    preset = catalog.presets["phi-3-mini-4k-instruct"]
+    found = None if weights is None else Weights.model_validate(weights)
+    other = preset.model_copy(update={"weights": found} | changes)
+    return catalog.model_copy(update={"presets": catalog.presets | {preset.name: other}})
 
 
 def provisioned(catalog: Catalog, **changes: object) -> Catalog:

@@ -1,5 +1,7 @@
 """What must not disturb a model that serves, nor take a node from it: one sentence each."""
 
+import json
+
 import pytest
 
 from composite.catalog import Catalog
@@ -7,6 +9,7 @@ from composite.models import JsonObject
 from composite.refusal import Unplannable
 from tests.composite.makers import (
     NOW,
+    RUNTIME,
     a_machine,
     a_namespace_request,
     a_node,
@@ -20,11 +23,14 @@ from tests.composite.makers import (
     kinds_of,
     machines_synced,
     on_existing_nodes,
+    on_our_runtime,
+    provisioned,
     seconds,
     serving,
     stamp,
     synced,
     the,
+    weighing,
 )
 
 TYPE = "Standard_NC12s_v3"  # two GPUs
@@ -83,6 +89,115 @@ def test_a_note_that_cannot_be_read_is_written_anew(catalog: Catalog, text: str)
     answer = synced(request, catalog)
 
     assert image_of(answer).endswith(":0.0.2")
+
+
+# --- another runtime ----------------------------------------------------------------------------
+
+HUB = {"huggingFace": {"name": "me/phi", "revision": "v1"}}
+
+
+def pod_of(answer: JsonObject) -> JsonObject:
+    return dict(the(answer, "Deployment")["spec"]["template"]["spec"])
+
+
+def note_of(answer: JsonObject) -> JsonObject:
+    """Return what the newest revision says that its server is."""
+    *_, newest = [child for child in answer["children"] if child["kind"] == "ControllerRevision"]
+    return dict(json.loads(newest["metadata"]["annotations"]["kaito.sh/server"]))
+
+
+def noted(request: JsonObject, **changes: object) -> JsonObject:
+    """Return the request with something else in the note of the revision."""
+    [(key, revision)] = request["children"]["ControllerRevision.apps/v1"].items()
+    meta = revision["metadata"]
+    note = json.loads(meta["annotations"]["kaito.sh/server"]) | changes
+    annotations = meta["annotations"] | {"kaito.sh/server": json.dumps(note)}
+    other = revision | {"metadata": meta | {"annotations": annotations}}
+    children = request["children"] | {"ControllerRevision.apps/v1": {key: other}}
+    return request | {"children": children}
+
+
+def test_a_note_says_where_the_weights_are_and_nothing_where_the_image_has_them(
+    catalog: Catalog,
+) -> None:
+    ours = weighing(on_our_runtime(catalog), HUB)
+
+    assert note_of(synced(serving(catalog), catalog)).keys() == {"command", "image"}
+    assert note_of(synced(serving(ours), ours)) == {
+        "command": note_of(synced(serving(catalog), catalog))["command"],
+        "image": RUNTIME,
+        "weights": HUB,
+    }
+
+
+@pytest.mark.parametrize("weights", [HUB, {"claim": "models", "path": "phi"}])
+def test_what_kaitos_runtime_serves_it_serves_when_ours_is_preferred_and_the_other_way_round(
+    catalog: Catalog, weights: JsonObject
+) -> None:
+    theirs = weighing(catalog, weights)
+    ours = weighing(on_our_runtime(catalog), weights)
+
+    for accepted, later in ((theirs, ours), (ours, theirs)):
+        request = serving(accepted)
+
+        assert synced(request, later) == synced(request, accepted)
+    assert pod_of(synced(serving(ours), ours)) != pod_of(synced(serving(theirs), theirs))
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        pytest.param({"huggingFace": {"name": "me/phi", "revision": "v2"}}, id="another revision"),
+        pytest.param({"image": "r.example/weights:1"}, id="another source"),
+        pytest.param(None, id="none any more"),
+    ],
+)
+def test_other_weights_in_the_catalog_restart_nothing(
+    catalog: Catalog, later: JsonObject | None
+) -> None:
+    before = weighing(on_our_runtime(catalog), HUB)
+    request = serving(before)
+
+    assert synced(request, weighing(before, later)) == synced(request, before)
+
+
+def test_another_image_of_our_runtime_restarts_nothing(catalog: Catalog) -> None:
+    before = weighing(on_our_runtime(catalog), HUB)
+    later = provisioned(before, runtime_image="registry.example/runtime:2")
+    request = serving(before)
+
+    assert synced(request, later) == synced(request, before)
+
+
+def test_an_edit_takes_the_runtime_that_is_preferred_now(catalog: Catalog) -> None:
+    ours = weighing(on_our_runtime(catalog), HUB)
+    request = serving(catalog)
+    adapters = [{"source": {"name": "poems", "image": "registry.example/poems:1"}}]
+    edit = {"inference": a_preset() | {"adapters": adapters}}
+
+    answer = synced(afterwards(request, synced(request, catalog), parent=edit, ready=None), ours)
+
+    assert image_of(answer) == RUNTIME
+    assert note_of(answer)["weights"] == HUB
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        pytest.param({}, id="from nowhere"),
+        pytest.param("models", id="a word"),
+        pytest.param({"claim": "models", "hostPath": "/models"}, id="from two places"),
+        pytest.param(HUB | {"nfs": {}}, id="from where a later version has them"),
+    ],
+)
+def test_a_note_whose_weights_cannot_be_read_is_written_anew(
+    catalog: Catalog, weights: object
+) -> None:
+    ours = weighing(on_our_runtime(catalog), HUB)
+    request = serving(ours)
+    spoilt = noted(request, weights=weights, image="registry.example/other:1")
+
+    assert synced(spoilt, ours) == synced(request, ours)
 
 
 # --- preferred nodes ----------------------------------------------------------------------------

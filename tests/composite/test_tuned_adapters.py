@@ -5,6 +5,8 @@ It is waited for, resolved, and then left alone. An extension of Kaito's API; Ka
 image, is in test_workspace_children.py, that the two exclude each other in test_workspace_rules.py.
 """
 
+import json
+
 import pytest
 
 from composite import workspace
@@ -31,13 +33,17 @@ from tests.composite.makers import (
 
 WORKSPACES = "Workspace.kaito.sh/v1alpha1"
 IMAGE = "registry.example/adapters/phi:0.0.1"
+DIGEST = f"sha256:{'0a' * 32}"
 FIELD = "inference.adapters[0].source.workspace"
 NO_RESULT = "has no result yet: this goes on by itself when its training has succeeded"
 
 
-def tuned(phase: str = "Succeeded", image: str | None = IMAGE) -> JsonObject:
+def tuned(
+    phase: str = "Succeeded", image: str | None = IMAGE, digest: str | None = None
+) -> JsonObject:
     """Return the Workspace that tunes, as the API server has it."""
     status = {"phase": phase, "hash": "h", "job": "tuner"} | ({"image": image} if image else {})
+    status |= {"digest": digest} if digest else {}
     return a_tuner("tuner") | {"status": {"tuning": status}}
 
 
@@ -132,6 +138,20 @@ def test_what_a_training_says_is_what_is_served(catalog: Catalog) -> None:
     assert images_of(synced(serving(catalog, parent), catalog)) == {"poems": IMAGE}
 
 
+def test_it_is_served_by_its_digest_where_that_is_known(catalog: Catalog) -> None:
+    # From the pusher's last words to the image that is pulled.
+    ended = {"exitCode": 0, "message": f"{IMAGE}\n{DIGEST}\n"}
+    request = with_related(training(catalog), a_training_pod("pusher", ended=ended))
+    answer = synced(with_job(request, end="done"), catalog)
+    parent = a_tuner("tuner") | {"status": answer["status"]}
+    request = serving(catalog, parent)
+
+    assert images_of(synced(request, catalog)) == {"poems": f"{IMAGE}@{DIGEST}"}
+    [revision] = request["children"]["ControllerRevision.apps/v1"].values()
+    note = json.loads(revision["metadata"]["annotations"]["kaito.sh/server"])
+    assert note["adapters"] == {"poems": f"{IMAGE}@{DIGEST}"}
+
+
 def test_both_forms_may_stand_side_by_side(catalog: Catalog) -> None:
     parent = a_served(BY_WORKSPACE, an_adapter("tales")["source"])
     first = a_request(parent, related=[tuned()])
@@ -159,6 +179,7 @@ def test_all_adapters_that_are_not_there_are_told(catalog: Catalog) -> None:
     [
         pytest.param([tuned("Training", "registry.example/adapters/phi:2")], id="is trained anew"),
         pytest.param([tuned("Succeeded", "registry.example/adapters/phi:2")], id="has another"),
+        pytest.param([tuned(digest=DIGEST)], id="tells its digest only now"),
         pytest.param([tuned("Failed")], id="has failed"),
         pytest.param([], id="is deleted"),
     ],

@@ -12,9 +12,10 @@ its Job. Not here, for they are not decided by these functions:
  J21   a failed delete is reported as success              Metacontroller deletes and tries again
 ====  ==================================================  ========================================
 
-The scripts of the steps (J15, J17, J18) are run for real in test_tuning_scripts.py. Of the other
-lists of that section, CT1 to CT10 are about Kaito's controller, in whose place Metacontroller is,
-H1 to H6 about its chart, P1 to P4 about the trainer in the models' images.
+The programs of the steps (J15, J17) are tested in tests/hooks/steps, the one shell script (J18) is
+run for real in test_tuning_extract.py. Of the other lists of that section, CT1 to CT10 are about
+Kaito's controller, in whose place Metacontroller is, H1 to H6 about its chart, P1 to P4 about the
+trainer: that in the models' images stays as it is, ours is tested in presets/runtimes.
 """
 
 import json
@@ -24,7 +25,7 @@ import pytest
 
 from composite.catalog import Catalog
 from composite.models import JsonObject
-from composite.workspace import scripts
+from composite.workspace.job import EXTRACT
 from tests.composite.makers import (
     TUNING_TYPE,
     a_config,
@@ -355,7 +356,7 @@ def test_j13_nothing_is_privileged_and_every_image_has_a_version(catalog: Catalo
         assert step["securityContext"]["capabilities"] == {"drop": ["ALL"]}
         assert "privileged" not in step["securityContext"]
         assert re.search(r":v?\d+\.\d+\.\d+$", step["image"])
-    assert re.search(r":\d+\.\d+\.\d+$", catalog.tools.adapterBase)
+    assert re.search(r":\d+\.\d+\.\d+$", catalog.provisioning.adapter_base)
 
 
 def test_j14_a_training_that_fails_ends_the_job(catalog: Catalog) -> None:
@@ -368,17 +369,14 @@ def test_j14_a_training_that_fails_ends_the_job(catalog: Catalog) -> None:
 
 
 def test_j15_a_push_that_is_given_up_is_told_with_its_reason(catalog: Catalog) -> None:
-    log = "UNAUTHORIZED: authentication required\nPush of r.example/o:1 failed 15 times\n"
-    pod = a_training_pod("pusher", ended={"exitCode": 1, "reason": "Error", "message": log})
+    words = "tuning.output: push of r.example/o:1: r.example answers HTTP 503; gave up after 9"
+    pod = a_training_pod("pusher", ended={"exitCode": 1, "reason": "Error", "message": words})
     answer = synced(with_job(with_related(training(catalog), pod), end="failed"), catalog)
 
     assert condition(answer, "WorkspaceReady") == (
         "False",
         "workspaceFailed",
-        (
-            "job phi has failed; pod phi-abcde, container pusher: Error (exit code 1): "
-            "UNAUTHORIZED: authentication required | Push of r.example/o:1 failed 15 times"
-        ),
+        (f"job phi has failed; pod phi-abcde, container pusher: Error (exit code 1): {words}"),
     )
 
 
@@ -394,8 +392,8 @@ def test_j17_all_urls_are_given_to_the_downloader_and_all_of_the_data_to_the_tra
 
 
 def test_j18_data_are_copied_with_dot_files_and_without_a_pattern() -> None:
-    assert 'cp -r "$SOURCE_PATH/." "$DATA_VOLUME_PATH"' in scripts.EXTRACT
-    assert "/*" not in scripts.EXTRACT
+    assert 'cp -r "$SOURCE_PATH/." "$DATA_VOLUME_PATH"' in EXTRACT
+    assert "/*" not in EXTRACT
 
 
 def test_j19_a_node_for_tuning_has_the_disk_of_the_preset(catalog: Catalog) -> None:
@@ -478,7 +476,9 @@ def test_j26_the_configuration_is_the_workspaces_own_and_an_edit_counts(catalog:
     assert jobs_of(after) != jobs_of(before)
 
 
-@pytest.mark.parametrize("name", ["t.1", "t" * 53, "pusher", "data-downloader", "data-extractor"])
+@pytest.mark.parametrize(
+    "name", ["t.1", "t" * 53, "pusher", "data-downloader", "data-extractor", "weights-downloader"]
+)
 def test_j27_a_name_that_no_container_and_no_pod_can_have_is_refused(
     catalog: Catalog, name: str
 ) -> None:
@@ -498,6 +498,7 @@ def test_j27_the_longest_name_is_still_a_label_with_the_digits_of_a_later_job(
 
 
 def test_a_step_may_be_the_name_of_a_workspace_that_serves(catalog: Catalog) -> None:
+    # But not that of the one step which a model server may have: see test_workspace_rules.py.
     node = a_node()
 
     assert condition(

@@ -11,7 +11,7 @@ import pytest
 
 from composite.catalog import Catalog, Cloud
 from composite.models import JsonObject
-from composite.workspace import scripts
+from composite.workspace.job import EXTRACT
 from presets import load_catalog
 from presets.documents import read_document
 from tests.composite.makers import (
@@ -28,6 +28,7 @@ from tests.composite.makers import (
     kinds_of,
     on_existing_nodes,
     on_nodeclaims,
+    provisioned,
     synced,
     the,
     training,
@@ -139,8 +140,8 @@ def test_the_worked_example_has_kaitos_job(catalog: Catalog) -> None:
     assert pod["restartPolicy"] == "Never"
     assert downloader == {
         "name": "data-downloader",
-        "image": "docker.io/curlimages/curl:8.11.1",
-        "command": ["sh", "-c", scripts.FETCH],
+        "image": "ghcr.io/metakaito/metakaito:0.1.0",
+        "command": ["metakaito", "fetch"],
         "env": [
             {"name": "DATA_URLS", "value": URL},
             {"name": "DATA_VOLUME_PATH", "value": "/mnt/data"},
@@ -177,19 +178,17 @@ def test_the_worked_example_has_kaitos_job(catalog: Catalog) -> None:
     }
     assert pusher == {
         "name": "pusher",
-        "image": "gcr.io/go-containerregistry/crane/debug:v0.20.2",
-        "command": ["/busybox/sh", "-c", scripts.PUSH],
+        "image": "ghcr.io/metakaito/metakaito:0.1.0",
+        "command": ["metakaito", "push"],
         "env": [
             {"name": "ADAPTER_IMAGE", "value": "myregistry.azurecr.io/phi-3-mini-adapter:0.0.1"},
             {"name": "BASE_IMAGE", "value": "docker.io/library/busybox:1.37.0"},
             {"name": "DOCKER_CONFIG", "value": CREDENTIALS},
             {"name": "RESULTS_PATH", "value": "/mnt/results"},
-            {"name": "SCRATCH_PATH", "value": "/scratch"},
         ],
         "volumeMounts": [
             {"name": "results-volume", "mountPath": "/mnt/results"},
             {"name": "docker-config", "mountPath": CREDENTIALS},
-            {"name": "scratch-volume", "mountPath": "/scratch"},
         ],
         "securityContext": OURS,
         "terminationMessagePolicy": "FallbackToLogsOnError",
@@ -212,11 +211,17 @@ def test_the_worked_example_has_kaitos_volumes(catalog: Catalog) -> None:
                             "name": "my-acr-secret",
                             "items": [{"key": ".dockerconfigjson", "path": "config.json"}],
                         }
-                    }
+                    },
+                    {
+                        "secret": {
+                            "name": "my-acr-secret",
+                            "items": [{"key": "ca.crt", "path": "ca.crt"}],
+                            "optional": True,
+                        }
+                    },
                 ]
             }
         },
-        "scratch-volume": {"emptyDir": {}},
     }
 
 
@@ -306,7 +311,7 @@ def test_a_result_that_stays_on_a_volume_needs_no_push(catalog: Catalog) -> None
     assert [c["name"] for c in pod["containers"]] == ["phi"]
     assert volumes_of(answer)["results-volume"] == claim
     assert mounts_of(steps_of(answer)["phi"])["/mnt/results"] == "results-volume"
-    assert not {"docker-config", "scratch-volume"} & volumes_of(answer).keys()
+    assert "docker-config" not in volumes_of(answer)
 
 
 def test_data_on_a_volume_need_not_be_fetched(catalog: Catalog) -> None:
@@ -334,7 +339,7 @@ def test_data_in_an_image_are_copied_out_of_it(catalog: Catalog) -> None:
     assert steps_of(answer)["data-extractor"] == {
         "name": "data-extractor",
         "image": "r.example/data:1",
-        "command": ["sh", "-c", scripts.EXTRACT],
+        "command": ["sh", "-c", EXTRACT],
         "env": [
             {"name": "SOURCE_PATH", "value": "/data"},
             {"name": "DATA_VOLUME_PATH", "value": "/mnt/data"},
@@ -356,7 +361,7 @@ def test_several_urls_are_words_of_one_variable(catalog: Catalog) -> None:
     }
 
 
-def test_nothing_of_the_users_is_part_of_a_script(catalog: Catalog) -> None:
+def test_nothing_of_the_users_is_part_of_a_command(catalog: Catalog) -> None:
     answer = made(
         catalog,
         a_tuner(
@@ -365,10 +370,29 @@ def test_nothing_of_the_users_is_part_of_a_script(catalog: Catalog) -> None:
         ),
     )
 
-    assert [step["command"][-1] for step in steps_of(answer).values() if step["name"] != "phi"] == [
-        scripts.FETCH,
-        scripts.PUSH,
+    assert [step["command"] for step in steps_of(answer).values() if step["name"] != "phi"] == [
+        ["metakaito", "fetch"],
+        ["metakaito", "push"],
     ]
+
+
+def test_an_installation_says_what_fetches_and_pushes_and_from_where(catalog: Catalog) -> None:
+    other = provisioned(
+        catalog,
+        steps_image="r.example/steps:2",
+        adapter_base="scratch",
+        fetch_networks=("10.0.0.0/8", "fd00::/8"),
+    )
+    steps = steps_of(made(other))
+    downloader, pusher = steps["data-downloader"], steps["pusher"]
+
+    assert downloader["image"] == pusher["image"] == "r.example/steps:2"
+    assert downloader["env"] == [
+        {"name": "DATA_URLS", "value": "https://data.example/train.parquet"},
+        {"name": "DATA_VOLUME_PATH", "value": "/mnt/data"},
+        {"name": "METAKAITO_FETCH_ALLOW_NETWORKS", "value": "10.0.0.0/8,fd00::/8"},
+    ]
+    assert {"name": "BASE_IMAGE", "value": "scratch"} in pusher["env"]
 
 
 @pytest.mark.parametrize(
@@ -413,7 +437,7 @@ def test_only_the_pusher_sees_the_secret_to_push_with(catalog: Catalog) -> None:
 def test_the_pusher_sees_neither_the_data_nor_the_configuration(catalog: Catalog) -> None:
     pusher = steps_of(made(catalog))["pusher"]
 
-    assert set(mounts_of(pusher).values()) == {"results-volume", "docker-config", "scratch-volume"}
+    assert set(mounts_of(pusher).values()) == {"results-volume", "docker-config"}
     assert "resources" not in pusher
 
 

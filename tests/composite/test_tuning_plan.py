@@ -25,6 +25,7 @@ from tests.composite.makers import (
     afterwards,
     condition,
     kinds_of,
+    provisioned,
     seen_by,
     synced,
     the,
@@ -201,8 +202,7 @@ def test_what_changes_no_training_changes_no_job(catalog: Catalog, fields: JsonO
 
 def test_a_new_catalog_changes_no_job(catalog: Catalog) -> None:
     # Its name and hash are the same; what else of it would differ is not applied to a Job.
-    tools = catalog.tools.model_copy(update={"pusher": "registry.example/crane:2"})
-    other = catalog.model_copy(update={"tools": tools})
+    other = provisioned(catalog, steps_image="registry.example/steps:2", runtime="metakaito")
     request = running(catalog)
     before, after = synced(request, catalog), synced(request, other)
 

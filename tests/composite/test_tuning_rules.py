@@ -43,7 +43,8 @@ from tests.composite.makers import (
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples" / "tuning").glob("kaito_*.yaml"))
 ABLE = (
     "falcon-40b, falcon-7b, mistral-7b, phi-2, phi-3-medium-128k-instruct, "
-    "phi-3-medium-4k-instruct, phi-3-mini-128k-instruct, phi-3-mini-4k-instruct"
+    "phi-3-medium-4k-instruct, phi-3-mini-128k-instruct, phi-3-mini-4k-instruct, "
+    "tiny-phi-3-test"
 )
 IMAGE = (
     "must be registry/repository:tag, the repository in lower case, "

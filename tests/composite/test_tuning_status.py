@@ -5,6 +5,8 @@ Section 4 of our specification of Kaito's tuning has the names of the conditions
 where Kaito says nothing, or too late, these say what happens.
 """
 
+from collections.abc import Callable
+
 import pytest
 
 from composite.catalog import Catalog
@@ -28,12 +30,14 @@ from tests.composite.makers import (
     machines_synced,
     on_existing_nodes,
     on_nodeclaims,
+    on_our_runtime,
     seconds,
     stamp,
     statuses,
     synced,
     the,
     training,
+    weighing,
     with_job,
     with_related,
     without_job,
@@ -339,9 +343,9 @@ def test_a_step_that_cannot_follow_is_told_beside_the_one_that_is_over(catalog: 
     [
         pytest.param(
             "data-downloader",
-            {"exitCode": 22, "message": "curl: (22) The requested URL returned error: 404\n"},
-            "container data-downloader: Error (exit code 22): "
-            "curl: (22) The requested URL returned error: 404",
+            {"message": "tuning.input.urls: https://data.example/a answers HTTP 404 Not Found"},
+            "container data-downloader: Error (exit code 1): "
+            "tuning.input.urls: https://data.example/a answers HTTP 404 Not Found",
             id="the data set is not there",
         ),
         pytest.param(
@@ -359,9 +363,9 @@ def test_a_step_that_cannot_follow_is_told_beside_the_one_that_is_over(catalog: 
         ),
         pytest.param(
             "pusher",
-            {"message": "Push of registry.example/adapters/phi:0.0.1 failed 15 times"},
+            {"message": "tuning.output: push of r.example/a:1: r.example answers HTTP 503"},
             "container pusher: Error (exit code 1): "
-            "Push of registry.example/adapters/phi:0.0.1 failed 15 times",
+            "tuning.output: push of r.example/a:1: r.example answers HTTP 503",
             id="the push is refused",
         ),
     ],
@@ -609,3 +613,113 @@ def test_the_pod_of_an_earlier_job_says_nothing_of_this_one(catalog: Catalog) ->
 
     assert answer["status"]["tuning"]["job"] != "phi"
     assert phase(answer) == "Pending"
+
+
+# --- the digest of what was pushed --------------------------------------------------------------
+
+DIGEST = f"sha256:{'0a' * 32}"
+
+
+def said_at_the_end(catalog: Catalog, message: str, exit_code: int = 0) -> JsonObject:
+    """Return the request after the pusher ended with these words."""
+    ended = {"exitCode": exit_code, "message": message}
+    pod = a_training_pod("pusher", ended=ended)
+    pod["status"]["phase"] = "Failed" if exit_code else "Succeeded"
+    return with_job(with_related(training(catalog), pod), end="failed" if exit_code else "done")
+
+
+def digest_of(answer: JsonObject) -> str | None:
+    found: str | None = answer["status"]["tuning"].get("digest")
+    return found
+
+
+@pytest.mark.parametrize(
+    "message", [f"r.example/a:1\n{DIGEST}\n", DIGEST, f"pushed it, it has {DIGEST}"]
+)
+def test_the_last_word_of_the_pusher_is_the_digest(catalog: Catalog, message: str) -> None:
+    assert digest_of(synced(said_at_the_end(catalog, message), catalog)) == DIGEST
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "",
+        " \n",
+        "Upload complete",
+        DIGEST[:-1],
+        DIGEST + "0",
+        DIGEST.upper(),
+        DIGEST.replace("sha256", "sha512"),
+        f"{DIGEST} is there",
+    ],
+)
+def test_another_word_is_no_digest(catalog: Catalog, message: str) -> None:
+    answer = synced(said_at_the_end(catalog, message), catalog)
+
+    assert (phase(answer), digest_of(answer)) == ("Succeeded", None)
+
+
+def test_a_pusher_that_failed_has_pushed_nothing(catalog: Catalog) -> None:
+    answer = synced(said_at_the_end(catalog, DIGEST, exit_code=1), catalog)
+
+    assert (phase(answer), digest_of(answer)) == ("Failed", None)
+
+
+@pytest.mark.parametrize("step", ["phi", "data-downloader"])
+def test_only_the_pusher_is_asked_for_a_digest(catalog: Catalog, step: str) -> None:
+    request = said_at_the_end(catalog, "done")
+    [pod] = request["related"]["Pod.v1"].values()
+    for status in pod["status"]["initContainerStatuses"]:
+        if status["name"] == step:
+            status["state"]["terminated"]["message"] = DIGEST
+
+    assert digest_of(synced(request, catalog)) is None
+
+
+def test_there_is_no_digest_before_the_job_is_done(catalog: Catalog) -> None:
+    request = with_job(said_at_the_end(catalog, DIGEST), active=1)
+
+    assert digest_of(synced(request, catalog)) is None
+
+
+@pytest.mark.parametrize(
+    "gone",
+    [
+        lambda request: without_related(request, "Pod.v1"),
+        lambda request: without_job(without_related(request, "Pod.v1")),
+    ],
+    ids=["the pod", "pod and Job"],
+)
+def test_the_digest_stays_when_what_told_it_is_gone(
+    catalog: Catalog, gone: Callable[[JsonObject], JsonObject]
+) -> None:
+    request = told(said_at_the_end(catalog, DIGEST), catalog)
+
+    assert digest_of(synced(gone(request), catalog)) == DIGEST
+
+
+def test_another_training_has_another_digest(catalog: Catalog) -> None:
+    request = told(said_at_the_end(catalog, DIGEST), catalog)
+    tuning = a_tuning(
+        input={"urls": ["https://data.example/other.parquet"]},
+        output={"image": "registry.example/adapters/phi:2", "imagePushSecret": "push"},
+    )
+    answer = synced(request | {"parent": request["parent"] | {"tuning": tuning}}, catalog)
+
+    assert (phase(answer), digest_of(answer)) == ("Pending", None)
+
+
+def test_the_pod_of_an_earlier_training_tells_nothing_of_this_one(catalog: Catalog) -> None:
+    earlier = a_training_pod("pusher", job="phi-1", ended={"exitCode": 0, "message": DIGEST})
+    request = with_job(with_related(training(catalog), earlier), end="done")
+
+    assert digest_of(synced(request, catalog)) is None
+
+
+def test_weights_are_fetched_before_the_data(catalog: Catalog) -> None:
+    where = weighing(on_our_runtime(catalog), {"huggingFace": {"name": "me/phi", "revision": "v1"}})
+    steps = "weights-downloader", "data-downloader", "phi", "pusher"
+    pod = a_training_pod("weights-downloader", steps=steps)
+    request = with_job(with_related(training(where), pod), active=1, ready=0)
+
+    assert phase(synced(request, where)) == "Fetching"

@@ -161,6 +161,7 @@ def test_every_preset_fits_the_instance_type_of_kaitos_example(catalog: Catalog)
         "phi-2": ("Standard_NC6s_v3", 1),
         "phi-3-mini-4k-instruct": ("Standard_NC6s_v3", 1),
         "phi-3-mini-128k-instruct": ("Standard_NC6s_v3", 1),
+        "tiny-phi-3-test": ("Standard_NC6s_v3", 1),  # none of Kaito's
         "phi-3-medium-4k-instruct": ("Standard_NC24ads_A100_v4", 1),
         "phi-3-medium-128k-instruct": ("Standard_NC24ads_A100_v4", 1),
     }
@@ -598,6 +599,16 @@ def from_image(**source: object) -> JsonObject:
             id="named like the Workspace",
         ),
         pytest.param(
+            [from_image(name="weights-downloader")],
+            [
+                (
+                    "inference.adapters[0].source.name: 'weights-downloader' is the name of the "
+                    "step that fetches the weights: use another name"
+                )
+            ],
+            id="named like a step",
+        ),
+        pytest.param(
             [from_image(urls=["https://example.com/a"])],
             [
                 "inference.adapters[0].source.urls: an adapter comes from an image: remove this",
@@ -726,6 +737,17 @@ def test_a_workspace_names_a_service_and_a_container(
     good: bool,  # noqa: FBT001  (a table)
 ) -> None:
     assert said(catalog, name=name) == ([] if good else too(name))
+
+
+def test_a_model_server_is_not_called_like_the_step_before_it(catalog: Catalog) -> None:
+    name = "weights-downloader"
+
+    assert said(catalog, name=name, inference=a_template()) == []
+    [told] = said(catalog, name=name)
+    assert told == (
+        f"metadata.name: {name!r} is the name of the step that fetches the weights: "
+        "use another name"
+    )
 
 
 @pytest.mark.parametrize(("length", "good"), [(52, True), (53, False)])

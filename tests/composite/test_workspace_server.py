@@ -54,6 +54,7 @@ def test_everything_about_a_server(catalog: Catalog) -> None:
     assert server == Server(
         image="mcr.microsoft.com/aks/kaito/kaito-phi-3-mini-4k-instruct:0.0.2",
         command=f"{ACCELERATE} --torch_dtype=auto --trust_remote_code",
+        weights=None,
         gpus=1,
         pull_secrets=(),
         adapters=(

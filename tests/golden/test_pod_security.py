@@ -1,8 +1,9 @@
 """
 Every pod of every answer keeps to a Pod Security standard.
 
-All keep to "baseline", and our own containers to "restricted". ``EXCEPTIONS`` says which rules of
-"restricted" others break, each with its reason: exactly these, so that the table stays true.
+All keep to "baseline", and our own containers to "restricted", as do all containers of a pod with
+our runtime. ``EXCEPTIONS`` says which rules of "restricted" others break, each with its reason:
+exactly these, so that the table stays true.
 
 Source: https://kubernetes.io/docs/concepts/security/pod-security-standards/
 """
@@ -14,6 +15,7 @@ import pytest
 
 from composite import names
 from composite.models import JsonObject
+from composite.workspace import weights
 from tests.golden.test_golden import CASES, named, read
 
 RESTRICTED_VOLUMES = {
@@ -22,6 +24,7 @@ RESTRICTED_VOLUMES = {
     "downwardAPI",
     "emptyDir",
     "ephemeral",
+    "image",
     "persistentVolumeClaim",
     "projected",
     "secret",
@@ -42,6 +45,8 @@ BASELINE_CAPABILITIES = {
     "SYS_CHROOT",
 }
 OURS = {names.DOWNLOADER, names.PUSHER}
+# Every container of a pod that has weights of its own: our runtime's, and what runs before it.
+RUNTIMES = "our runtime"
 EVERY_RULE = {"allowPrivilegeEscalation", "capabilities", "runAsNonRoot", "seccompProfile"}
 
 # What of "restricted" a container does not keep, and why.
@@ -83,9 +88,15 @@ def containers(pod: JsonObject) -> list[JsonObject]:
     return [*(pod.get("initContainers") or ()), *pod["containers"]]
 
 
+def has_our_runtime(pod: JsonObject) -> bool:
+    return weights.VOLUME in [volume["name"] for volume in pod.get("volumes") or ()]
+
+
 def kind_of(container: JsonObject, child: JsonObject) -> str:
     """Say whose a container is."""
     name = str(container["name"])
+    if has_our_runtime(child["spec"]["template"]["spec"]):
+        return RUNTIMES
     if child["kind"] == "Job":
         return name if name in {*OURS, names.EXTRACTOR} else "trainer"
     # The plan of a refused edit is the last one's, so what runs is told from the pod.
@@ -151,15 +162,15 @@ def test_our_containers_keep_to_restricted_and_others_but_for_the_exceptions(cas
     for child, pod in pods(case):
         for container in containers(pod):
             kind = kind_of(container, child)
-            broken, _ = EXCEPTIONS[kind] if kind not in OURS else (set(), "")
+            broken, _ = EXCEPTIONS[kind] if kind not in {*OURS, RUNTIMES} else (set(), "")
 
             assert set(beyond_restricted(container, pod)) == broken, (kind, container["name"])
 
 
 @pytest.mark.parametrize("case", CASES, ids=named)
-def test_a_training_has_volumes_that_restricted_allows(case: Path) -> None:
+def test_a_training_and_our_runtime_have_volumes_that_restricted_allows(case: Path) -> None:
     for child, pod in pods(case):
-        if child["kind"] == "Job":
+        if child["kind"] == "Job" or has_our_runtime(pod):
             kinds = {kind for volume in pod["volumes"] for kind in volume if kind != "name"}
 
             assert kinds <= RESTRICTED_VOLUMES
@@ -173,7 +184,7 @@ def test_every_exception_is_met() -> None:
         for container in containers(pod)
     }
 
-    assert found == {*OURS, *EXCEPTIONS}
+    assert found == {*OURS, RUNTIMES, *EXCEPTIONS}
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from composite.catalog import Cloud, NodeClass, Provisioner, Provisioning
+from composite.catalog import Cloud, NodeClass, Provisioner, Provisioning, Runtime
 from hooks.settings import (
     SERVICE_LINK,
     VARIABLES,
@@ -57,6 +57,11 @@ def test_reads_every_setting_from_its_variable(
         "node_class_kind": "C",
         "node_class_name": "d",
         "image_registry": "localhost:5000/kaito",
+        "runtime": "metakaito",
+        "runtime_image": "localhost:5000/runtime:1",
+        "steps_image": f"localhost:5000/steps@sha256:{'0a' * 32}",
+        "adapter_base": "scratch",
+        "fetch_allow_networks": "10.0.0.0/8,fd00::/8",
         "presets": str(tmp_path),
         "bind": "[::1]:0",
         "token_file": str(tmp_path / "token"),
@@ -74,6 +79,24 @@ def test_reads_every_setting_from_its_variable(
     read = load_settings().model_dump(mode="json")
 
     assert {name: str(value) for name, value in read.items()} == values
+
+
+def test_what_serves_tunes_fetches_and_pushes_is_part_of_the_provisioning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("METAKAITO_RUNTIME", "metakaito")
+    monkeypatch.setenv("METAKAITO_RUNTIME_IMAGE", "r.example/runtime:1")
+    monkeypatch.setenv("METAKAITO_STEPS_IMAGE", "r.example/steps:2")
+    monkeypatch.setenv("METAKAITO_ADAPTER_BASE", "scratch")
+    monkeypatch.setenv("METAKAITO_FETCH_ALLOW_NETWORKS", "10.0.0.0/8,fd00::/8")
+
+    assert load_settings().provisioning == Provisioning(
+        runtime=Runtime.METAKAITO,
+        runtime_image="r.example/runtime:1",
+        steps_image="r.example/steps:2",
+        adapter_base="scratch",
+        fetch_networks=("10.0.0.0/8", "fd00::/8"),
+    )
 
 
 def test_an_empty_variable_is_an_absent_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,6 +133,33 @@ def test_an_empty_variable_is_an_absent_one(monkeypatch: pytest.MonkeyPatch) -> 
                 "METAKAITO_IMAGE_REGISTRY='https://registry.example/' cannot be used; "
                 "allowed: host[:port][/path], without https:// and a last slash"
             ),
+        ),
+        (
+            "METAKAITO_RUNTIME",
+            "vllm",
+            "METAKAITO_RUNTIME='vllm' cannot be used; allowed: kaito, metakaito",
+        ),
+        *(
+            (
+                f"METAKAITO_{name}",
+                "https://registry.example/a:1",
+                (
+                    f"METAKAITO_{name}='https://registry.example/a:1' cannot be used; "
+                    "allowed: registry/repository:tag, or with @sha256:..."
+                ),
+            )
+            for name in ("RUNTIME_IMAGE", "STEPS_IMAGE", "ADAPTER_BASE")
+        ),
+        *(
+            (
+                "METAKAITO_FETCH_ALLOW_NETWORKS",
+                networks,
+                (
+                    f"METAKAITO_FETCH_ALLOW_NETWORKS={networks!r} cannot be used; "
+                    "allowed: networks in CIDR notation, with commas between them"
+                ),
+            )
+            for networks in ("intranet", "10.0.0.1/8", "10.0.0.0/8 fd00::/8", "10.0.0.0/33")
         ),
         (
             "METAKAITO_PRESETS",
@@ -230,3 +280,20 @@ def test_a_fingerprint_tells_what_differs() -> None:
         "provisioner",
         "image registry",
     }
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"runtime": Runtime.METAKAITO}, "runtime"),
+        ({"runtime_image": "r.example/runtime:1"}, "runtime"),
+        ({"steps_image": "r.example/steps:1"}, "steps"),
+        ({"adapter_base": "scratch"}, "steps"),
+        ({"fetch_allow_networks": "10.0.0.0/8"}, "steps"),
+    ],
+)
+def test_a_fingerprint_tells_of_runtime_and_steps(changes: dict[str, str], told: str) -> None:
+    usual = fingerprint(Settings().catalog())
+    other = fingerprint(Settings.model_validate(changes).catalog())
+
+    assert [name for name, value in other.items() if value != usual[name]] == [told]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from composite.catalog import Cloud, Provisioner, Provisioning
+from composite.catalog import Cloud, HubWeights, Provisioner, Provisioning, Weights
 from presets import InvalidPresets, load_catalog
 
 PRESET = """\
@@ -26,6 +26,12 @@ def write(file: Path, text: str) -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text, encoding="utf-8")
     return file
+
+
+def weighing(weights: str, more: str = "") -> str:
+    """Return a preset with these weights in place of an image."""
+    instead = f"{more}weights: {weights}\n"
+    return PRESET.format(name="tiny").replace("image: tiny:1.0.0\n", instead)
 
 
 def problems(overlay: Path) -> str:
@@ -100,13 +106,30 @@ def test_a_training_configuration_is_replaced_whole(tmp_path: Path) -> None:
     }
 
 
-def test_images_are_replaced_one_by_one(tmp_path: Path) -> None:
-    write(tmp_path / "images.yaml", "pusher: registry.example.org/crane:1\n")
-    pusher = {"pusher": "registry.example.org/crane:1"}
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("{ image: r.example/w:1, path: a/b }", Weights(image="r.example/w:1", path="a/b")),
+        ("{ claim: models, path: tiny }", Weights(claim="models", path="tiny")),
+        ("{ hostPath: /models/tiny }", Weights(hostPath="/models/tiny")),
+        (
+            "{ huggingFace: { name: tiny, revision: main } }",
+            Weights(huggingFace=HubWeights(name="tiny", revision="main")),
+        ),
+        (
+            "{ huggingFace: { name: me/tiny, revision: v1, tokenSecret: hub } }",
+            Weights(huggingFace=HubWeights(name="me/tiny", revision="v1", tokenSecret="hub")),
+        ),
+    ],
+)
+def test_weights_come_from_one_of_four_sources(
+    tmp_path: Path, written: str, expected: Weights
+) -> None:
+    write(tmp_path / "models/tiny.yaml", weighing(written))
 
-    tools = load_catalog(overlay=tmp_path).tools
+    preset = load_catalog(overlay=tmp_path).presets["tiny"]
 
-    assert tools == load_catalog().tools.model_copy(update=pusher)
+    assert (preset.image, preset.weights) == (None, expected)
 
 
 def test_every_mistake_of_every_file_is_told_at_once(tmp_path: Path) -> None:
@@ -160,8 +183,7 @@ models/broken.yaml: command.modelFlags: must be a map, not '--fast'
 models/broken.yaml: readinessTimeoutSeconds: must be a valid integer, not '60'
 models/broken.yaml: worldsize: is not a field here
 models/tiny.yml: does not belong here; there can be models/NAME.yaml, \
-instance_types/azure.yaml, instance_types/aws.yaml, tuning/lora.yaml, tuning/qlora.yaml, \
-images.yaml"""
+instance_types/azure.yaml, instance_types/aws.yaml, tuning/lora.yaml, tuning/qlora.yaml"""
     )
 
 
@@ -177,8 +199,90 @@ images.yaml"""
         pytest.param(
             "models/tiny.yaml",
             PRESET.format(name="tiny").replace("image: tiny:1.0.0\n", ""),
-            "image: is missing: a public preset names its image",
+            "image: is missing: a public preset names its image, or weights",
             id="a public preset without an image",
+        ),
+        pytest.param(
+            "models/tiny.yaml",
+            PRESET.format(name="tiny") + "runtime: metakaito\n",
+            "weights: is missing: the runtime metakaito needs them",
+            id="our runtime without weights",
+        ),
+        pytest.param(
+            "models/tiny.yaml",
+            weighing("{ claim: models }", "runtime: kaito\n"),
+            "image: is missing: the runtime kaito is in it",
+            id="Kaito's runtime without an image",
+        ),
+        pytest.param(
+            "models/tiny.yaml",
+            weighing("{ claim: models }").replace("public", "private"),
+            "weights: must go: the image of a private preset is the user's, with runtime and "
+            "weights in it",
+            id="a private preset with weights",
+        ),
+        pytest.param(
+            "models/tiny.yaml",
+            weighing("{ claim: models }")
+            .replace("public", "private")
+            .replace("weights: { claim: models }", "runtime: kaito"),
+            "runtime: must go: the image of a private preset is the user's, with runtime and "
+            "weights in it",
+            id="a private preset with a runtime",
+        ),
+        pytest.param(
+            "models/tiny.yaml",
+            weighing("{ claim: models }", "runtime: vllm\n"),
+            "runtime: must be 'kaito' or 'metakaito', not 'vllm'",
+            id="a runtime that there is not",
+        ),
+        pytest.param(
+            "models/tiny.yaml",
+            weighing("{}"),
+            "weights: name one of image, claim, hostPath and huggingFace",
+            id="weights from nowhere",
+        ),
+        pytest.param(
+            "models/tiny.yaml",
+            weighing("{ claim: models, image: r.example/w:1 }"),
+            "weights: name one of image, claim, hostPath and huggingFace",
+            id="weights from two places",
+        ),
+        pytest.param(
+            "models/tiny.yaml",
+            weighing("{ hostPath: /models, path: tiny }"),
+            "weights: path goes with image or claim only",
+            id="a path in a directory of the node",
+        ),
+        pytest.param(
+            "models/tiny.yaml",
+            weighing("{ claim: models, path: a/../../b }"),
+            "weights: path must not lead out with '..'",
+            id="a path that leads out of a claim",
+        ),
+        pytest.param(
+            "models/tiny.yaml",
+            weighing("{ claim: models, path: /tiny }"),
+            "weights.path: must match pattern '^[^/].*$', not '/tiny'",
+            id="a path from the root",
+        ),
+        pytest.param(
+            "models/tiny.yaml",
+            weighing("{ hostPath: models }"),
+            "weights.hostPath: must match pattern '^/', not 'models'",
+            id="a directory of the node that is not from its root",
+        ),
+        pytest.param(
+            "models/tiny.yaml",
+            weighing("{ huggingFace: { name: a/b/c, revision: main } }"),
+            "weights.huggingFace.name: must match pattern '^[\\w.-]+(/[\\w.-]+)?$', not 'a/b/c'",
+            id="a name that the Hub cannot have",
+        ),
+        pytest.param(
+            "models/tiny.yaml",
+            weighing("{ huggingFace: { name: tiny } }"),
+            "weights.huggingFace.revision: is missing",
+            id="weights that may change any day",
         ),
         pytest.param(
             "models/tiny.yaml",
@@ -212,15 +316,6 @@ images.yaml"""
             PRESET.format(name="tiny") + "disk: 20Gi\n",
             "line 11, column 1: 'disk' is written twice",
             id="a field twice",
-        ),
-        pytest.param(
-            "images.yaml", "- busybox", "must be a map, not ['busybox']", id="a list of images"
-        ),
-        pytest.param(
-            "images.yaml", "base: busybox", "base: is not a field here", id="an unknown image"
-        ),
-        pytest.param(
-            "images.yaml", "pusher:", "pusher: must be a valid string, not None", id="no image"
         ),
         pytest.param("tuning/lora.yaml", "", "must be a map, not None", id="no configuration"),
         pytest.param(
@@ -259,9 +354,8 @@ def test_one_mistake(tmp_path: Path, file: str, text: str, told: str) -> None:
         "instance_types/gcp.yaml",
         "tuning/parameters.yaml",
         "tuning/LoRA.yaml",
-        "tuning/images.yaml",
         "lora.yaml",
-        "images/tiny.yaml",
+        "images.yaml",
     ],
 )
 def test_what_is_not_of_the_layout_is_refused(tmp_path: Path, file: str) -> None:
@@ -272,7 +366,7 @@ def test_what_is_not_of_the_layout_is_refused(tmp_path: Path, file: str) -> None
     assert problems(tmp_path) == (
         f"{unknown}: does not belong here; there can be models/NAME.yaml, "
         "instance_types/azure.yaml, instance_types/aws.yaml, "
-        "tuning/lora.yaml, tuning/qlora.yaml, images.yaml"
+        "tuning/lora.yaml, tuning/qlora.yaml"
     )
 
 

@@ -8,12 +8,25 @@ from pathlib import Path
 
 import pytest
 
-from composite.catalog import Cloud, Command, GpuNeed, InstanceType, Preset, Tuning
+from composite.catalog import (
+    Cloud,
+    Command,
+    GpuNeed,
+    InstanceType,
+    Preset,
+    Runtime,
+    Tuning,
+    Weights,
+)
 from presets import BUILT_IN, load_catalog
 from presets.loading import read_yaml
 
 FILES = sorted((BUILT_IN / "models").glob("*.yaml"))
 PRESETS = load_catalog().presets
+# Of Kaito is what its images serve, and what its users bring; the others are for tests of our own.
+KAITOS = {
+    name: preset for name, preset in PRESETS.items() if preset.runtime is not Runtime.METAKAITO
+}
 SCHEMA = "# yaml-language-server: $schema=../../schemas/preset.schema.json\n"
 
 # https://github.com/kaito-project/kaito/tree/v0.3.2/presets/models
@@ -159,14 +172,26 @@ def tuning_numbers(tuning: Tuning) -> tuple[object, ...]:
 
 
 def test_presets_say_what_kaito_says() -> None:
-    assert {name: numbers(preset) for name, preset in PRESETS.items()} == KAITO, (
+    assert {name: numbers(preset) for name, preset in KAITOS.items()} == KAITO, (
         "If you add a model of your own, add its row to KAITO; if you change one of Kaito's, "
         "say why in its file and in CHANGELOG.md."
     )
 
 
+def test_what_is_not_kaitos_is_the_tiny_model_for_tests() -> None:
+    others = {name: preset for name, preset in PRESETS.items() if name not in KAITOS}
+    tiny = "30Gi", 1, 1, 0, None, 600, None
+
+    assert {name: numbers(preset) for name, preset in others.items()} == {"tiny-phi-3-test": tiny}
+    for preset in others.values():
+        assert line(preset.command) == f"{TEXT} --torch_dtype=auto"
+        assert preset.tuning is not None
+        assert tuning_numbers(preset.tuning) == ("30Gi", 1, 1, 1, None, 1)
+        assert preset.weights == Weights(image="metakaito.local/tiny-phi-3-test:1")
+
+
 def test_tuning_says_what_kaito_says() -> None:
-    tunings = {name: preset.tuning for name, preset in PRESETS.items() if preset.tuning}
+    tunings = {name: preset.tuning for name, preset in KAITOS.items() if preset.tuning}
 
     assert {name: tuning_numbers(tuning) for name, tuning in tunings.items()} == KAITO_TUNING
     for name, tuning in tunings.items():
@@ -174,10 +199,19 @@ def test_tuning_says_what_kaito_says() -> None:
         assert set(flags(tuning.launcherFlags)) <= set(ACCELERATE.split()), name
         assert "--num_processes=1" in flags(tuning.launcherFlags), name
         assert tuning.readinessTimeoutSeconds == 1800, name
-        assert tuning.image == PRESETS[name].image, "one image serves and tunes"
+        assert tuning.image in (None, PRESETS[name].image), "one image serves and tunes"
 
 
-@pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS)
+@pytest.mark.parametrize("preset", KAITOS.values(), ids=KAITOS)
+def test_weights_are_those_that_are_in_kaitos_image(preset: Preset) -> None:
+    # So a Workspace has the same model whichever runtime serves it.
+    hub = None if preset.weights is None else preset.weights.huggingFace
+    page = hub and f"https://huggingface.co/{hub.name}/commit/{hub.revision}"
+
+    assert page == (preset.model if preset.image is not None else None)
+
+
+@pytest.mark.parametrize("preset", KAITOS.values(), ids=KAITOS)
 def test_the_command_is_kaitos(preset: Preset) -> None:
     assert line(preset.command) == KAITO_COMMANDS[preset.family]
 

@@ -2,12 +2,13 @@
 
 import re
 import time
+import tomllib
 from datetime import date
 from pathlib import Path
 
 import pytest
 
-from composite.catalog import ParameterKind, ToolImages
+from composite.catalog import RUNTIME_IMAGE, STEPS_IMAGE, ParameterKind
 from presets import BUILT_IN, InvalidPresets, load_catalog
 from presets.loading import read_yaml
 from presets.training import Section, read_parameters, read_training_config
@@ -187,21 +188,24 @@ def test_a_configuration_says_where_it_was_read_and_what_documents_each_section(
         assert re.search(rf"^  # https://\S+\n  {section}:$", text, re.MULTILINE), section
 
 
-def test_the_images_around_a_training() -> None:
-    assert CATALOG.tools == ToolImages(
-        source="https://github.com/curl/curl-container, "
-        "https://github.com/google/go-containerregistry/tree/main/cmd/crane, "
-        "https://hub.docker.com/_/busybox",
-        dated="2026-11-25",
-        downloader="docker.io/curlimages/curl:8.11.1",
-        pusher="gcr.io/go-containerregistry/crane/debug:v0.20.2",
-        adapterBase="docker.io/library/busybox:1.37.0",
-    )
+def test_the_images_around_a_training_have_a_tag_that_stays() -> None:
+    where = CATALOG.provisioning
+
+    for image in (where.steps_image, where.runtime_image, where.adapter_base):
+        assert re.fullmatch(r"[a-z.]+\.io/.+:[0-9]+\.[0-9]+\.[0-9]+", image)
 
 
-def test_an_image_has_a_tag_that_stays() -> None:
-    for image in (CATALOG.tools.downloader, CATALOG.tools.pusher, CATALOG.tools.adapterBase):
-        assert re.fullmatch(r"[a-z.]+\.io/.+:v?[0-9]+\.[0-9]+\.[0-9]+", image)
+@pytest.mark.parametrize("project", [".", "presets/runtimes/transformers"])
+def test_our_own_images_are_those_of_this_version(project: str) -> None:
+    text = (BUILT_IN.parent / project / "pyproject.toml").read_text(encoding="utf-8")
+    version = tomllib.loads(text)["project"]["version"]
+
+    found = [image.rpartition(":") for image in (STEPS_IMAGE, RUNTIME_IMAGE)]
+
+    assert found == [
+        ("ghcr.io/metakaito/metakaito", ":", version),
+        ("ghcr.io/metakaito/metakaito-transformers", ":", version),
+    ]
 
 
 def test_a_configuration_is_checked_against_the_parameters(tmp_path: Path) -> None:

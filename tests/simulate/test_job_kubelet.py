@@ -1,5 +1,6 @@
 """What a Pod goes through on its Node whose containers run once each."""
 
+import hashlib
 from typing import Any
 
 import pytest
@@ -12,6 +13,18 @@ from tests.simulate.stubs import a_cluster, a_config_map, a_job, a_node, a_step
 
 # Pulled after 10 s, fetched after 30 s, trained after 130 s, pushed after 135 s.
 QUICK = {"schedule": 0, "pull": 10, "fetch": 20, "train": 100, "push": 5, "start": 3}
+WITH_VARIABLES = {
+    "initContainers": [
+        a_step(
+            "data-downloader",
+            env=[{"name": "DATA_URLS", "value": "https://data.example/a.parquet?a=b#sha256=1 b"}],
+        ),
+        a_step("phi", gpus=1),
+    ],
+    "containers": [
+        a_step("pusher", env=[{"name": "ADAPTER_IMAGE", "value": "r.example/phi:1"}]),
+    ],
+}
 BY_VOLUME = {"containers": [a_step("phi", gpus=1)], "initContainers": [a_step("data-downloader")]}
 
 
@@ -112,18 +125,16 @@ def test_every_run_has_its_times() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "container", "code", "last_line"),
+    ("fault", "container", "last_line"),
     [
         (
             "datasetNotFound",
             "data-downloader",
-            22,
-            "curl: (22) The requested URL returned error: 404",
+            "tuning.input.urls: https://data.example/a.parquet?… answers HTTP 404 Not Found",
         ),
         (
             "outOfGpuMemory",
             "phi",
-            1,
             (
                 "torch.cuda.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB. "
                 "GPU 0 has a total capacity of 15.77 GiB of which 1.21 GiB is free."
@@ -132,22 +143,41 @@ def test_every_run_has_its_times() -> None:
         (
             "pushRefused",
             "pusher",
-            1,
-            "Error: pushing the image: UNAUTHORIZED: authentication required",
+            (
+                "tuning.output: push of r.example/phi:1: r.example answers HTTP 401 (UNAUTHORIZED: "
+                "authentication required) for what it has in the Secret of "
+                "tuning.output.imagePushSecret: correct that"
+            ),
         ),
     ],
 )
-def test_a_container_that_fails_ends_the_pod_and_tells_the_end_of_its_log(
-    fault: str, container: str, code: int, last_line: str
+def test_a_container_that_fails_ends_the_pod_and_tells_why(
+    fault: str, container: str, last_line: str
 ) -> None:
-    status = pod_at(working(faults={fault: {}}), 200)
+    status = pod_at(working(WITH_VARIABLES, faults={fault: {}}), 200)
     ended = terminated(status, container)
 
     assert status["phase"] == "Failed"
     assert conditions(status)["Ready"] == ("False", "PodFailed")
-    assert (ended["reason"], ended["exitCode"]) == ("Error", code)
+    assert (ended["reason"], ended["exitCode"]) == ("Error", 1)
     assert ended["message"].splitlines()[-1] == last_line
-    assert ended["message"].endswith("\n")
+
+
+def test_a_pusher_leaves_the_digest_which_is_that_of_the_images_name() -> None:
+    status = pod_at(working(WITH_VARIABLES), 200)
+    digest = hashlib.sha256(b"r.example/phi:1").hexdigest()
+
+    assert terminated(status, "pusher")["message"] == f"r.example/phi:1\nsha256:{digest}\n"
+    assert "message" not in terminated(status, "data-downloader")
+
+
+def test_weights_are_fetched_as_long_as_data() -> None:
+    fetching = {"initContainers": [a_step("weights-downloader"), a_step("phi", gpus=1)]}
+    cluster = working(fetching)
+    before, after = pod_at(cluster, 29), pod_at(cluster, 30)
+
+    assert states(before)["weights-downloader"] == "running"
+    assert states(after)["weights-downloader"] == "Completed"
 
 
 def test_after_a_failed_init_container_nothing_is_started() -> None:
@@ -161,10 +191,17 @@ def test_after_a_failed_init_container_nothing_is_started() -> None:
 
 
 def test_the_log_is_kept_only_where_that_is_asked_for() -> None:
+    step = a_step("data-extractor", terminationMessagePolicy="File")
+    status = pod_at(working({"initContainers": [step]}, faults={"datasetNotFound": {}}), 200)
+
+    assert "message" not in terminated(status, "data-extractor")
+
+
+def test_last_words_are_kept_in_any_case() -> None:
     step = a_step("data-downloader", terminationMessagePolicy="File")
     status = pod_at(working({"initContainers": [step]}, faults={"datasetNotFound": {}}), 200)
 
-    assert "message" not in terminated(status, "data-downloader")
+    assert terminated(status, "data-downloader")["message"].endswith("answers HTTP 404 Not Found")
 
 
 def test_an_image_without_data_is_the_extractors_way_to_fail() -> None:

@@ -188,8 +188,8 @@ def test_what_was_lost_says_so_before_it_goes() -> None:
 @pytest.mark.parametrize(
     "codes",
     [
-        {"operator": "In", "values": [1, 22]},
-        {"operator": "NotIn", "values": [1], "containerName": "data-downloader"},
+        {"operator": "In", "values": [1, 2]},
+        {"operator": "NotIn", "values": [2], "containerName": "data-downloader"},
     ],
 )
 def test_an_exit_code_can_end_the_job_at_once(codes: JsonObject) -> None:
@@ -199,7 +199,7 @@ def test_an_exit_code_can_end_the_job_at_once(codes: JsonObject) -> None:
     cluster.run()
     pod = the_pod(cluster)["metadata"]["name"]
     message = (
-        f"Container data-downloader for pod default/{pod} failed with exit code 22 "
+        f"Container data-downloader for pod default/{pod} failed with exit code 1 "
         "matching FailJob rule at index 0"
     )
 
@@ -208,11 +208,11 @@ def test_an_exit_code_can_end_the_job_at_once(codes: JsonObject) -> None:
 
 @pytest.mark.parametrize("action", ["Count", "Ignore"])
 def test_the_first_rule_that_fits_decides(action: str) -> None:
-    fits = {"action": action, "onExitCodes": {"operator": "In", "values": [22]}}
-    other = {"action": "FailJob", "onExitCodes": {"operator": "In", "values": [22]}}
+    fits = {"action": action, "onExitCodes": {"operator": "In", "values": [1]}}
+    other = {"action": "FailJob", "onExitCodes": {"operator": "In", "values": [1]}}
     elsewhere = {
         "action": "FailJob",
-        "onExitCodes": {"containerName": "pusher", "operator": "In", "values": [22]},
+        "onExitCodes": {"containerName": "pusher", "operator": "In", "values": [1]},
     }
     policy = {"rules": [elsewhere, fits, other]}
     job = a_job(backoffLimit=1, podFailurePolicy=policy)

@@ -1,5 +1,6 @@
 """What happens in the tuning scenarios beside what they promise."""
 
+import hashlib
 from collections.abc import Iterable
 
 import pytest
@@ -52,6 +53,15 @@ def test_a_training_that_goes_well_starts_once(catalog: Catalog) -> None:
         "Job",
         "ControllerRevision",
     ]
+
+
+def test_a_training_that_goes_well_tells_the_digest_of_its_image(catalog: Catalog) -> None:
+    (parent,) = of_kind(play(catalog, SCENARIOS["tuning-goes-well"]).final, names.WORKSPACES)
+    tuning = parent["status"]["tuning"]
+    image = parent["tuning"]["output"]["image"]
+
+    assert tuning["image"] == image
+    assert tuning["digest"] == f"sha256:{hashlib.sha256(image.encode()).hexdigest()}"
 
 
 def test_a_lost_node_starts_another_pod_of_the_same_job(catalog: Catalog) -> None:

@@ -17,6 +17,18 @@
   value: {{ .Values.nodeClass.name | quote }}
 - name: METAKAITO_IMAGE_REGISTRY
   value: {{ .Values.imageRegistry | quote }}
+- name: METAKAITO_RUNTIME
+  value: {{ .Values.runtime.name }}
+- name: METAKAITO_RUNTIME_IMAGE
+  value: {{ .Values.runtime.image | default (printf "ghcr.io/metakaito/metakaito-transformers:%s" .Chart.AppVersion) | quote }}
+- name: METAKAITO_STEPS_IMAGE
+  value: {{ include "metakaito.image" (list .Values.image .Chart.AppVersion) }}
+- name: METAKAITO_ADAPTER_BASE
+  value: {{ .Values.training.adapterBase | quote }}
+{{- with .Values.training.fetchNetworks }}
+- name: METAKAITO_FETCH_ALLOW_NETWORKS
+  value: {{ join "," . | quote }}
+{{- end }}
 {{- if include "metakaito.hasPresets" . }}
 - name: METAKAITO_PRESETS
   value: /etc/metakaito/presets
