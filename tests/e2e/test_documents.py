@@ -36,7 +36,7 @@ def bundle(fresh_cluster: Cluster) -> Iterator[Bundle]:
 
 
 def test_the_readme_installs_serves_refuses_and_removes(bundle: Bundle) -> None:
-    for command, printed in commands(ROOT / "README.md"):
+    for command, printed in commands(ROOT / "README.md", "cluster"):
         done = run(bundle, command)
         assert re.fullmatch(pattern(printed), done), f"{command} printed:\n{done}"
         if command.startswith(INSTALL):
@@ -44,10 +44,10 @@ def test_the_readme_installs_serves_refuses_and_removes(bundle: Bundle) -> None:
             bundle.start_player()
 
 
-def commands(document: Path) -> list[tuple[str, str]]:
-    """Return the commands for a cluster, in order, and what each is said to print."""
+def commands(document: Path, kind: str) -> list[tuple[str, str]]:
+    """Return the commands of ``console`` blocks of a kind, and what each is said to print."""
     found: list[tuple[str, str]] = []
-    for block in re.findall(r"```console cluster\n(.*?)```", document.read_text(), re.DOTALL):
+    for block in re.findall(rf"```console {kind}\n(.*?)```", document.read_text(), re.DOTALL):
         for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             command, _, printed = part.partition("\n")
             found.append((command, printed.rstrip("\n")))

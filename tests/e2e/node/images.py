@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -13,6 +14,8 @@ from image.__main__ import described, make_root
 from image.archive import Image, write_archive
 from image.interpreter import INTERPRETER
 from image.packages import SOURCE
+from image.runtime import RUNTIME as RUNTIME_SOURCE
+from image.runtime_image import write_runtime_archive, write_weights_archive
 from tests.e2e.cluster.player import find_player
 from tests.e2e.cluster.programs import cache_folder, programs
 from tests.e2e.node.configuration import PAUSE
@@ -20,6 +23,9 @@ from tests.e2e.node.configuration import PAUSE
 COREDNS = "metakaito.local/coredns:1"
 METAKAITO = described().name
 METACONTROLLER = "metakaito.local/metacontroller:1"
+RUNTIME = "metakaito.local/metakaito-transformers:1"
+TINY = "metakaito.local/tiny-phi-3-test:1"
+"""What the preset of that name asks for."""
 DAY = 86_400.0
 
 
@@ -96,6 +102,26 @@ def bundle_images() -> list[Path]:
     sources = [path for name in INGREDIENTS for path in files_under(SOURCE / name)]
     interpreter = Path(sys.executable).resolve()
     return cached("bundle", [*sources, interpreter, Path(__file__), program], make)
+
+
+def runtime_images() -> list[Path]:
+    """
+    Return archives of the runtime's image for nodes without GPUs, and of the tiny model's weights.
+
+    Its packages and our own code are files apart, so that a change of the code is written quickly.
+    """
+    code = [path for path in files_under(RUNTIME_SOURCE) if ".venv" not in path.parts]
+
+    def make(scratch: Path) -> None:
+        write_runtime_archive(scratch / "runtime.tar", "cpu", RUNTIME)
+        weights = scratch / "weights"
+        # Its libraries are in an environment of its own: `make test-runtime` makes that.
+        command = (RUNTIME_SOURCE / ".venv/bin/python", "-m", "tiny", weights)
+        subprocess.run(command, cwd=RUNTIME_SOURCE, check=True)
+        write_weights_archive(scratch / "tiny.tar", weights, TINY)
+
+    made_of = [*code, *files_under(SOURCE / "image"), Path(__file__)]
+    return cached("runtime", [*made_of, Path(sys.executable).resolve()], make)
 
 
 def write_program(folder: Path, program: Path, name: str, place: str) -> None:

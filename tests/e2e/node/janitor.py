@@ -8,9 +8,10 @@ owner is killed. What is in namespaces the kernel takes away; cgroups and files 
 import shutil
 import signal
 import sys
+import time
 from pathlib import Path
 
-from tests.e2e.node.cgroups import remove_cgroups
+from tests.e2e.node.cgroups import PATIENCE_SECONDS, remove_cgroups
 
 
 def main(work: Path) -> None:
@@ -20,7 +21,25 @@ def main(work: Path) -> None:
     print("ready", flush=True)  # noqa: T201  (for the owner)
     sys.stdin.buffer.read()
     remove_cgroups(work.name)
-    shutil.rmtree(work)
+    remove_folder(work)
+
+
+def remove_folder(work: Path) -> None:
+    """
+    Remove the folder, in which processes that are being killed may still write for a moment.
+
+    Raises:
+        OSError: They do so for longer than that.
+
+    """
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while work.exists():
+        try:
+            shutil.rmtree(work)
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
 
 
 if __name__ == "__main__":

@@ -6,39 +6,51 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 from tests.e2e.cluster.cluster import Cluster
 from tests.e2e.cluster.processes import NotReady, Processes
 from tests.e2e.cluster.programs import programs
+from tests.e2e.node import configuration
 from tests.e2e.node.bring_up import READY
 from tests.e2e.node.cgroups import make_cgroups
 from tests.e2e.node.images import METAKAITO, VALUES, bundle_images, node_images
+from tests.e2e.node.isolation import ISOLATED
 from tests.e2e.node.lacking import lacking
-
-SOURCE = Path(__file__).parents[3]
-
-# A new network, so that nothing is reached from outside or reaches it; new mounts; new processes,
-# of which the first takes in orphans, as a shell does, and ends with the owner.
-NAMESPACES = (
-    *("setpriv", "--pdeathsig", "KILL"),
-    *("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"),
-    *("sh", "-c", '"$@"; exit $?', "sh"),
-)
+from tests.e2e.node.store import SOURCE, fill
 
 PREFIX = "metakaito-node-"
-"""Of a node's folder and cgroups."""
+"""Of the folder and cgroups of nodes that belong together."""
 
 ON_NODE = "on-node"
 """The program, in the first folder of a node's programs, that runs its arguments on the node."""
 
 
 class NodeProvider:
-    """A control plane and a kubelet of programs that are built here; Pods run."""
+    """
+    A control plane and kubelets of programs that are built here; Pods run.
+
+    Args:
+        nodes: How many; they are called ``node0``, ``node1`` and so on.
+        archives: Images that all nodes have, besides those of the bundle.
+        further: By the name of a node, images that it has and the others lack.
+
+    """
 
     name = "node"
+
+    def __init__(
+        self,
+        nodes: int = 1,
+        archives: Sequence[Path] = (),
+        further: Mapping[str, Sequence[Path]] = MappingProxyType({}),
+    ) -> None:
+        self.nodes = nodes
+        self.archives = archives
+        self.further = further
 
     def why_not(self) -> str | None:
         """Return why it cannot be started here, or None."""
@@ -54,7 +66,8 @@ class NodeProvider:
 
         """
         with ExitStack() as stack:
-            inside = stack.enter_context(namespaces([*node_images(), *bundle_images()]))
+            archives = [*node_images(), *bundle_images(), *self.archives]
+            inside = stack.enter_context(namespaces(archives, self.nodes, self.further))
             wrappers = work / "bin"
             wrappers.mkdir()
             write_wrapper(wrappers / ON_NODE, inside.process)
@@ -75,11 +88,12 @@ class NodeProvider:
 
 class Inside:
     """
-    A node that is up.
+    Nodes that are up.
 
     Args:
-        work: Its folder, with the kubeconfig and a log of each program.
-        process: The number of the process whose network and mounts are the node's.
+        work: Their folder, with the kubeconfig and a log of each program; those of a node itself
+            are in a folder of the node's name.
+        process: The number of the process whose network and mounts are the nodes'.
 
     """
 
@@ -89,22 +103,38 @@ class Inside:
 
 
 @contextmanager
-def namespaces(archives: Sequence[Path]) -> Iterator[Inside]:
+def namespaces(
+    archives: Sequence[Path],
+    nodes: int = 1,
+    further: Mapping[str, Sequence[Path]] = MappingProxyType({}),
+) -> Iterator[Inside]:
     """
-    Start a node that has the images of the archives, in namespaces of its own.
+    Start nodes that have the images of the archives, in namespaces of their own.
+
+    Args:
+        archives: Images that all nodes have, in the OCI's layout.
+        nodes: How many.
+        further: By the name of a node, images that it has and the others lack.
 
     Raises:
-        NotReady: It did not come up; why is on standard error.
+        NotReady: They did not come up; why is on standard error.
+        ValueError: There cannot be so many, or ``further`` names none of them.
 
     """
+    members = configuration.nodes(nodes)
+    if unknown := further.keys() - {node.name for node in members}:
+        raise ValueError(f"with {nodes} nodes there is no {sorted(unknown)}")
     kube, containers = programs("kube") / "bin", programs("containers") / "bin"
     work = Path(tempfile.mkdtemp(prefix=PREFIX))
     with clean_up(work):
-        make_cgroups(work.name)
+        make_cgroups(work.name, [node.name for node in members])
+        for node in members:
+            own = [*archives, *further.get(node.name, ())]
+            fill(work / node.name / "containerd", own, containers)
         path = f"{containers}{os.pathsep}{os.environ['PATH']}"  # noqa: TID251  (a child's)
-        command = (sys.executable, "-m", "tests.e2e.node.bring_up", work, kube, containers)
+        command = (sys.executable, "-m", "tests.e2e.node.bring_up", work, kube, containers, nodes)
         process = subprocess.Popen(
-            [*NAMESPACES, *map(str, (*command, *archives))],
+            [*ISOLATED, *map(str, command)],
             cwd=SOURCE,
             env={**os.environ, "PATH": path},  # noqa: TID251  (the same)
             stdin=subprocess.DEVNULL,
@@ -112,7 +142,7 @@ def namespaces(archives: Sequence[Path]) -> Iterator[Inside]:
         try:
             while not (work / READY).exists():
                 if process.poll() is not None:
-                    raise NotReady("the node did not come up; the lines above say why")
+                    raise NotReady("the nodes did not come up; the lines above say why")
                 time.sleep(0.05)
             yield Inside(work, process.pid)
         finally:

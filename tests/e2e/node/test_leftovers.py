@@ -1,4 +1,4 @@
-"""Nothing of a node is left on the machine, however it ends."""
+"""Nothing of two nodes is left on the machine, however they end."""
 
 import signal
 import subprocess
@@ -9,16 +9,17 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.node.lacking import hierarchies
-from tests.e2e.node.provider import PREFIX, SOURCE
+from tests.e2e.node.provider import PREFIX
+from tests.e2e.node.store import SOURCE
 
-# It starts a node, says so, and waits.
+# It starts two nodes, says so, and waits.
 OWNER = """
 import signal, sys
 from tests.e2e.node.images import node_images
 from tests.e2e.node.provider import namespaces
 for number in (signal.SIGINT, signal.SIGTERM):
     signal.signal(number, lambda received, _: sys.exit(128 + received))
-with namespaces(node_images()) as inside:
+with namespaces(node_images(), nodes=2) as inside:
     print(inside.work, flush=True)
     signal.pause()
 """
@@ -33,12 +34,14 @@ def machine() -> dict[str, set[str]]:
         "network namespaces": names(Path("/run/netns")),
         "firewall rules": set(said("nft", "list", "ruleset").splitlines()),
         "leases": names(Path("/var/lib/cni")),
+        "plugins": names(Path("/opt")) | names(Path("/opt/containerd")),
+        "sockets": names(Path("/run")) | names(Path("/var/lib/kubelet")),
         "logs": names(Path("/var/log/pods")) | names(Path("/var/log/containers")),
     }
 
 
 def traces(work: Path) -> dict[str, set[str]]:
-    """What bears the name of a node."""
+    """What bears the name of the nodes' folder."""
     processes = said("ps", "-ewwo", "args").splitlines()
     return {
         "cgroups": {str(top) for top in hierarchies() if (top / work.name).exists()},

@@ -1,0 +1,1 @@
+"""From a data set to an answer, on real nodes: what only the whole of it can show."""
