@@ -6,12 +6,13 @@ this program sends it to the server itself.
 """
 
 import argparse
+import contextlib
 import sys
 import time
 
 import psutil
 
-from serving.pid_file import served_by
+from serving.pid_file import has_ended, served_by
 from serving.settings import SettingsError, load_settings
 
 BEYOND_GRACE = 5
@@ -42,14 +43,14 @@ def main() -> int:
     if process is None:
         print(f"no server runs that {settings.pid_file} names")  # noqa: T201
         return 0
-    try:
+    with contextlib.suppress(psutil.NoSuchProcess):
         process.terminate()
-        process.wait(settings.grace_seconds + BEYOND_GRACE)
-    except psutil.TimeoutExpired:
-        print(f"process {process.pid} has not ended", file=sys.stderr)  # noqa: T201
-        return 1
-    except psutil.NoSuchProcess:
-        pass
+    deadline = time.monotonic() + settings.grace_seconds + BEYOND_GRACE
+    while not has_ended(process):
+        if time.monotonic() > deadline:
+            print(f"process {process.pid} has not ended", file=sys.stderr)  # noqa: T201
+            return 1
+        time.sleep(0.1)
     return 0
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from serving.arguments import Arguments
 from serving.engine.scheduler import Scheduler
 from serving.listening import Server, listening_socket
 from serving.loading import load_model, one_line
-from serving.pid_file import remove_pid_file, write_pid_file
+from serving.process import leave_at_once
 from serving.refusal import LoadError
 from serving.service import Service, limits
 from serving.settings import Settings, adapter_strengths
@@ -35,7 +34,6 @@ async def serve(settings: Settings, arguments: Arguments) -> int:
     log_transformers(settings)
     service = Service(settings, arguments)
     sockets = [listening_socket(settings.host, settings.port)]
-    write_pid_file(settings.pid_file)
     LOG.info("Listening on %s:%d", settings.host, settings.port)
     loop = asyncio.get_running_loop()
     server = Server(create_app(service), settings, lambda: post(loop, begin_end))
@@ -57,10 +55,7 @@ async def serve(settings: Settings, arguments: Arguments) -> int:
     # Its own thread and not the loop's executor: a load that is under way must not hold up the end.
     loading = threading.Thread(target=load, name="loading", daemon=True)
     loading.start()
-    try:
-        await server.serve(sockets)
-    finally:
-        remove_pid_file(settings.pid_file)
+    await server.serve(sockets)
     if service.scheduler is not None:
         service.scheduler.abort()
         service.scheduler.join(5)
@@ -68,8 +63,8 @@ async def serve(settings: Settings, arguments: Arguments) -> int:
         raise as_load_error(arguments, failure[0])
     LOG.info("Ended")
     if loading.is_alive():
-        logging.shutdown()
-        os._exit(0)
+        # Python would wait for nobody, and take the interpreter away from under its feet.
+        leave_at_once()
     return 0
 
 

@@ -40,8 +40,8 @@ def with_adapters(
 
     A strength of 0 leaves an adapter out, so that nothing but such adapters is the model itself. A
     single adapter is scaled and not combined, so that at strength 1 it is exactly itself. For
-    several, "svd" is computed as "cat": both stand for the weighted sum, which "cat" is exactly and
-    "svd" an approximation of, after hours on a CPU.
+    several, "svd" is computed as "cat": both stand for the weighted sum, which "cat" is exactly,
+    and which "svd" would cut to the rank of the largest adapter.
 
     Args:
         model: It is changed.

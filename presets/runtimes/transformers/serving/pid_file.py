@@ -26,7 +26,14 @@ def served_by(path: Path) -> psutil.Process | None:
         process = psutil.Process(int(pid))
         same = abs(process.create_time() - float(started)) < 1
         ours = process.uids().effective == os.geteuid()
-        ended = process.status() == psutil.STATUS_ZOMBIE
     except (OSError, ValueError, psutil.Error):
         return None
-    return process if same and ours and not ended else None
+    return process if same and ours and not has_ended(process) else None
+
+
+def has_ended(process: psutil.Process) -> bool:
+    """Say whether a process computes no more, even if its parent has not asked how it ended."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True

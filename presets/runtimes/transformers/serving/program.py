@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from serving.arguments import ArgumentError, parse_arguments
 from serving.last_words import write_last_words
 from serving.listening import ListenError
+from serving.process import endable
 from serving.ranks import serve_follower
 from serving.refusal import LoadError
 from serving.settings import Settings, SettingsError, load_settings, termination_log
@@ -41,13 +42,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     configure_logging(settings)
     try:
         arguments = parse_arguments(sys.argv[1:] if argv is None else argv)
-        if settings.rank > 0:
-            return serve_follower(settings)
-        # torch and transformers take seconds to import: not before the command line is known to be
-        # right, and not in processes that load nothing.
-        from serving.leader import serve  # noqa: PLC0415
+        with endable(settings):
+            if settings.rank > 0:
+                return serve_follower(settings)
+            # torch and transformers take seconds to import: not before the command line is known
+            # to be right, and not in processes that load nothing.
+            from serving.leader import serve  # noqa: PLC0415
 
-        return asyncio.run(serve(settings, arguments))
+            return asyncio.run(serve(settings, arguments))
     except ArgumentError as error:
         return last_words(settings, str(error), USAGE_ERROR)
     except (LoadError, ListenError) as error:

@@ -157,6 +157,28 @@ def test_of_two_processes_one_serves_and_the_other_is_healthy_and_ends_with_it(
     assert "Process 0 has ended" in log.read_text()
 
 
+def test_a_server_that_is_ended_before_it_listens_ends_with_0(
+    tiny_directory: Path, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    env = environment(tmp_path, free_port())
+    command = (
+        "exec python3 inference_api.py --pipeline=text-generation "
+        f"--pretrained_model_name_or_path={shlex.quote(str(tiny_directory))}"
+    )
+    with started(command, env, log) as process:
+        while not (tmp_path / "server.pid").exists():
+            time.sleep(0.01)
+        stopped = subprocess.run(
+            [sys.executable, "stop_serving.py", "--wait", "0"], cwd=HERE, env=env, check=False
+        )
+        code = process.wait(WITHIN)
+
+    assert (stopped.returncode, code) == (0, 0)
+    assert "Asked to end before anything was answered" in log.read_text()
+    assert not (tmp_path / "server.pid").exists()
+
+
 def test_a_flag_that_is_not_known_ends_the_program_before_anything_is_loaded(
     tmp_path: Path,
 ) -> None:
