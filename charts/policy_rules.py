@@ -282,7 +282,8 @@ NOTES = (
     ),
     Rule(
         f"size({absent_or('tuning.input.urls', '[]')}) > 1",
-        "tuning.input.urls: Kaito's trainers read one file of those that are fetched",
+        "tuning.input.urls: Kaito's trainers read one file of those that are fetched, "
+        "metakaito's all",
     ),
     Rule(
         "variables.tuningGpus > 0 && variables.tunes && variables.typeRow != '' && "

@@ -12,6 +12,15 @@ from composite.models import JsonObject, Value
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=63)]
 Quantity = Annotated[str, StringConstraints(pattern=r"^[0-9]+([KMGT]i?)?$")]
 
+# registry/repository:tag, or with @sha256:...; without registry or tag for what has a default.
+# https://github.com/distribution/reference/blob/v0.6.0/reference.go
+IMAGE_FIRST = r"[A-Za-z0-9][-._A-Za-z0-9]*(:[0-9]+)?"  # a registry, or the first part of a path
+IMAGE_PART = r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*"
+IMAGE_TAG = r"[A-Za-z0-9_][-._A-Za-z0-9]{0,127}"
+IMAGE_PATTERN = (
+    rf"({IMAGE_PART}|{IMAGE_FIRST}(/{IMAGE_PART})+)(:{IMAGE_TAG})?(@sha256:[0-9a-f]{{64}})?"
+)
+
 # ``--key=value`` each; an empty value gives ``--key``. Written in the order of the keys.
 Flags = Annotated[
     dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_-]*$")], str],
@@ -62,6 +71,7 @@ class HubWeights(Value):
     revision: str = Field(min_length=1, description="Commit, tag or branch; a commit never moves.")
     tokenSecret: str | None = Field(
         default=None,
+        min_length=1,
         description="Secret of the Workspace's namespace whose key HF_TOKEN is sent along; it need "
         "not exist for a model that is open to all.",
     )
@@ -72,10 +82,13 @@ class Weights(Value):
 
     image: str | None = Field(
         default=None,
+        pattern=f"^{IMAGE_PATTERN}$",
         description="Image that holds the files, mounted as a volume: Kubernetes 1.35 or newer.",
     )
     claim: str | None = Field(
-        default=None, description="PersistentVolumeClaim in the Workspace's namespace."
+        default=None,
+        min_length=1,
+        description="PersistentVolumeClaim in the Workspace's namespace.",
     )
     hostPath: str | None = Field(
         default=None, pattern="^/", description="Directory that every node has."
@@ -195,17 +208,11 @@ class NodeClass(Value):
     name: str = "default"
 
 
-# registry/repository:tag, or with @sha256:...; without registry or tag for what has a default.
-# https://github.com/distribution/reference/blob/v0.6.0/reference.go
-IMAGE_PATTERN = (
-    r"[a-z0-9][-._a-z0-9]*(:[0-9]+)?(/[a-z0-9][-._a-z0-9]*)*"
-    r"(:[-._A-Za-z0-9]+)?(@sha256:[0-9a-f]{64})?"
-)
 # Ours, of the version that this is; no registry has them yet.
 STEPS_IMAGE = "ghcr.io/metakaito/metakaito:0.1.0"
 RUNTIME_IMAGE = "ghcr.io/metakaito/metakaito-transformers:0.1.0"
 # A shell and cp, with which an adapter is copied out of its image as Kaito does it.
-# https://hub.docker.com/_/busybox
+# Chosen on 2026-11-25. https://hub.docker.com/_/busybox
 ADAPTER_BASE = "docker.io/library/busybox:1.37.0"
 
 

@@ -69,9 +69,8 @@ def _checked_address(text: str) -> str:
 
 
 def _checked_networks(text: str) -> str:
-    for network in filter(None, text.split(",")):
-        ipaddress.ip_network(network)
-    return text
+    found = [ipaddress.ip_network(part.strip(), strict=False) for part in text.split(",") if part]
+    return ",".join(map(str, found))
 
 
 def _allowed(text: str) -> dict[str, Any]:

@@ -103,7 +103,8 @@ def code(directory: Path) -> None:
 @click.argument("archive", type=click.Path(path_type=Path, dir_okay=False))
 @variant_option
 @click.option(
-    "--name", help="What Pods call it. [default: metakaito.local/metakaito-transformers:VERSION-VARIANT]"
+    "--name",
+    help="What Pods call it. [default: metakaito.local/metakaito-transformers:VERSION-VARIANT]",
 )
 @click.option(
     "--cache",

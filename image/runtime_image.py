@@ -1,5 +1,7 @@
 """The runtime's image and images of weights, each as one file."""
 
+import os
+import shutil
 import tempfile
 import tomllib
 from pathlib import Path
@@ -110,7 +112,8 @@ def write_weights_archive(archive: Path, directory: Path, name: str) -> None:
     """
     Write an image that holds the directory's files at its root, to be mounted as an image volume.
 
-    Nothing of it runs. Weights do not compress, so nothing is compressed.
+    Nothing of it runs. Weights do not compress, so nothing is compressed. Links are followed: what
+    the Hugging Face Hub's cache calls a model is links to files elsewhere.
 
     Args:
         archive: The new file.
@@ -119,6 +122,16 @@ def write_weights_archive(archive: Path, directory: Path, name: str) -> None:
 
     """
     with tempfile.TemporaryDirectory(dir=archive.parent, prefix="metakaito-weights-") as folder:
-        layer = write_layer(directory, Path(folder, "layer"), compress=False)
+        root = Path(folder, "root")
+        shutil.copytree(directory, root, copy_function=same_file)
+        layer = write_layer(root, Path(folder, "layer"), compress=False)
         labels = {"org.opencontainers.image.title": name.rpartition("/")[2].partition(":")[0]}
         write_layers(Image(name=name, labels=labels), [layer], archive)
+
+
+def same_file(origin: str, target: str) -> None:
+    """Let the target be the very file that the origin is or leads to, or else a copy."""
+    try:
+        os.link(os.path.realpath(origin), target)
+    except OSError:  # on another file system
+        shutil.copyfile(origin, target)

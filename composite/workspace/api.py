@@ -16,6 +16,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 from pydantic.config import JsonDict
 
 from composite import names
+from composite.catalog import IMAGE_PART, IMAGE_TAG
 from composite.models import Desired, JsonObject, Observed, Value
 
 MAX_ADAPTERS = 10
@@ -26,9 +27,9 @@ MAX_MESSAGE = 1024  # of somebody else's words that we pass on
 NAME_PATTERN = r"^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$"
 # Registry and path, a repository in lower case, a tag (or name@digest-algorithm:digest), no blank.
 IMAGE_PATTERN = r"^\S+/[^:/A-Z\s]+:[^:/\s]+$"
-# The same, and no digest: nothing can be pushed to one.
-PUSHED_IMAGE_PATTERN = r"^\S+/[^:/A-Z@\s]+:[^:/@\s]+$"
-URL_PATTERN = r"^(https?|ftp)://[^\s#]+(#sha256=[0-9A-Fa-f]{64})?$"
+# The same, as exactly as registries take a path, and no digest: nothing can be pushed to one.
+PUSHED_IMAGE_PATTERN = rf"^[^\s/@]+(/{IMAGE_PART})+:{IMAGE_TAG}$"
+URL_PATTERN = r"^https?://[^\s#]+(#sha256=[0-9A-Fa-f]{64})?$"
 STRENGTH_PATTERN = r"^([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,2})?$"
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
 LABEL_VALUE_PATTERN = r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$"

@@ -30,7 +30,8 @@ def training_status(plan: Plan | None, seen: Seen, workspace: Workspace) -> Trai
     if plan is None or plan.training is None:
         return TrainingStatus(**before.model_dump(exclude_none=True)) if before else None
     training = plan.training
-    phase = training_phase(plan, training, seen)
+    reached = training_phase(plan, training, seen)
+    phase = "Pushing" if reached == "Succeeded" and is_pushing(training, seen) else reached
     image = training.destination.image
     known = (*(before.delivered if before is not None else ()), *done_images(seen, training.hash))
     delivered = dict.fromkeys(known)
@@ -66,6 +67,16 @@ def training_phase(plan: Plan, training: Training, seen: Seen) -> TrainingPhase:
     return "Pending"
 
 
+def is_pushing(training: Training, seen: Seen) -> bool:
+    """
+    Whether a pod of this very training is seen to push.
+
+    Jobs and pods are watched apart: a Job may be seen to be done before the pod with the digest,
+    which those who serve the result wait for.
+    """
+    return any(pod.step == names.PUSHER and not pod.ended for pod in pods_of(training, seen))
+
+
 def job_of(training: Training, seen: Seen) -> SeenJob | None:
     """Return the Job of this very training."""
     return next((job for job in seen.jobs if job.name == training.job), None)
@@ -88,12 +99,20 @@ def job_started(plan: Plan, training: Training, seen: Seen, workspace: Workspace
         return not_started(failure(training, seen, workspace), failed=True)
     if phase == "Pending":
         return not_started(pending(plan, training, seen, workspace), failed=False)
-    doing = DOING.get(phase)
+    doing = under_way(phase, training, seen)
     if doing is None:
         return started("Tuning job has ended well")
     # A step that cannot begin, or fails and is tried again, is told beside what was reached.
     found = problems_of_pods(training, seen)
     return started("; ".join((f"Tuning job has started: {doing}", *found)))
+
+
+def under_way(phase: TrainingPhase, training: Training, seen: Seen) -> str | None:
+    """Return what is done now, in words; None once all is done."""
+    steps = {pod.step for pod in pods_of(training, seen)}
+    if phase == "Fetching" and names.WEIGHTS_DOWNLOADER in steps:
+        return "fetching the model's weights"
+    return DOING.get(phase)
 
 
 def failure(training: Training, seen: Seen, workspace: Workspace) -> str:

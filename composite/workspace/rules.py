@@ -518,7 +518,10 @@ def notes(spec: WorkspaceSpec, catalog: Catalog) -> Iterator[str]:
         yield from replica_notes(preset, row)
     yield from registry_notes(spec)
     if spec.tuning is not None and len(spec.tuning.input.urls or ()) > 1:
-        yield "tuning.input.urls: Kaito's trainers read one file of those that are fetched"
+        yield (
+            "tuning.input.urls: Kaito's trainers read one file of those that are fetched, "
+            "metakaito's all"
+        )
     tuned = catalog.presets.get(spec.tuning.preset.name) if spec.tuning is not None else None
     if tuned is not None and tuned.tuning is not None and row is not None:
         yield from memory_notes(tuned.name, tuned.tuning.gpu, row)

@@ -20,7 +20,8 @@ class SeenPod(Value):
     A pod of this Workspace.
 
     ``step`` names the container that began last, running or ended; empty before the first.
-    ``digest`` is that of the image which the pusher says it has pushed; empty before.
+    ``digest`` is that of the image which the pusher says it has pushed; empty before. ``ended``:
+    no container of it runs any more, or will.
     """
 
     name: str
@@ -29,6 +30,7 @@ class SeenPod(Value):
     leaving: bool
     step: str
     digest: str
+    ended: bool
     problems: tuple[str, ...]
     lost: str
     homeless_since: datetime | None
@@ -53,6 +55,7 @@ def seen_pod(sent: JsonObject) -> SeenPod:
         leaving=leaving,
         step=last_step(pod),
         digest=pushed_digest(pod),
+        ended=pod.status.phase in ("Succeeded", "Failed"),
         problems=() if leaving else tuple(pod_problems(pod)),
         lost=told if lost else "",
         homeless_since=scheduled.lastTransitionTime if waits else None,

@@ -366,7 +366,7 @@ def test_nothing_of_the_users_is_part_of_a_command(catalog: Catalog) -> None:
         catalog,
         a_tuner(
             input={"urls": ["https://evil.example/$(reboot)"]},
-            output={"image": "r.example/$(reboot)/o:1", "imagePushSecret": "push"},
+            output={"image": "$(reboot).example/adapters/o:1", "imagePushSecret": "push"},
         ),
     )
 

@@ -990,5 +990,6 @@ def test_an_adapter_in_another_format_is_refused(catalog: Catalog) -> None:
 
 def test_data_in_several_files_is_worth_a_note(catalog: Catalog) -> None:
     assert notes(catalog, a_tuner(input={"urls": ["https://a/x", "https://a/y"]})) == (
-        "tuning.input.urls: Kaito's trainers read one file of those that are fetched"
+        "tuning.input.urls: Kaito's trainers read one file of those that are fetched, "
+        "metakaito's all"
     )

@@ -698,6 +698,14 @@ def test_the_digest_stays_when_what_told_it_is_gone(
     assert digest_of(synced(gone(request), catalog)) == DIGEST
 
 
+def test_a_job_that_is_seen_to_be_done_before_its_pod_has_no_result_yet(catalog: Catalog) -> None:
+    request = with_related(training(catalog), a_training_pod("pusher"))
+    answer = synced(with_job(request, succeeded=1), catalog)
+
+    assert (phase(answer), digest_of(answer)) == ("Pushing", None)
+    assert condition(answer, "WorkspaceSucceeded")[0] == "True"
+
+
 def test_another_training_has_another_digest(catalog: Catalog) -> None:
     request = told(said_at_the_end(catalog, DIGEST), catalog)
     tuning = a_tuning(

@@ -88,7 +88,7 @@ def test_what_serves_tunes_fetches_and_pushes_is_part_of_the_provisioning(
     monkeypatch.setenv("METAKAITO_RUNTIME_IMAGE", "r.example/runtime:1")
     monkeypatch.setenv("METAKAITO_STEPS_IMAGE", "r.example/steps:2")
     monkeypatch.setenv("METAKAITO_ADAPTER_BASE", "scratch")
-    monkeypatch.setenv("METAKAITO_FETCH_ALLOW_NETWORKS", "10.0.0.0/8,fd00::/8")
+    monkeypatch.setenv("METAKAITO_FETCH_ALLOW_NETWORKS", "10.0.0.1/8, fd00::/8")
 
     assert load_settings().provisioning == Provisioning(
         runtime=Runtime.METAKAITO,
@@ -159,7 +159,7 @@ def test_an_empty_variable_is_an_absent_one(monkeypatch: pytest.MonkeyPatch) -> 
                     "allowed: networks in CIDR notation, with commas between them"
                 ),
             )
-            for networks in ("intranet", "10.0.0.1/8", "10.0.0.0/8 fd00::/8", "10.0.0.0/33")
+            for networks in ("intranet", "10.0.0.0/8 fd00::/8", "10.0.0.0/33")
         ),
         (
             "METAKAITO_PRESETS",

@@ -1,5 +1,6 @@
 """Two real nodes with a registry and a file server, and the bundle with metakaito's own runtime."""
 
+import shutil
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -21,8 +22,9 @@ from tests.e2e.node.registry import Registry, started_registry
 from tests.e2e.node.shell import shell_image
 from tests.e2e.story.workspaces import CHAT, LABEL, SECRET, TEXT
 
-DATASETS = Path(__file__).parent / "datasets"
-PRESETS = Path(__file__).parents[3] / "presets/models"
+ROOT = Path(__file__).parents[3]
+DATASETS = (*(Path(__file__).parent / "datasets").iterdir(), ROOT / "examples/tiny/sentences.jsonl")
+PRESETS = ROOT / "presets/models"
 NODES = 2
 GPUS = 16
 """That each node says it has: as many models as memory has room for."""
@@ -38,12 +40,17 @@ def provider() -> NodeProvider:
 
 
 @pytest.fixture(scope="session")
-def registry(provider: NodeProvider) -> Iterator[Registry]:
+def registry(
+    provider: NodeProvider, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Registry]:
     """The nodes with all that is installed, and the registry in their network."""
+    files = tmp_path_factory.mktemp("datasets")
+    for dataset in DATASETS:
+        shutil.copy(dataset, files)
     with (
         cluster_of(provider) as cluster,
         started_registry(cluster) as registry,
-        served_files(cluster, DATASETS),
+        served_files(cluster, files),
     ):
         for number in range(NODES):
             give_gpus(cluster, f"node{number}", gpus=GPUS)
