@@ -13,6 +13,12 @@ from training.parameter import Arguments, Parameter
 from training.parameters import SECTIONS
 from training.settings import Settings
 
+ROOT = "training_config"
+"""The one key of the file."""
+
+OUTPUT_DIR = "output"
+"""Where the result goes below the mount unless the configuration says; it is Kaito's default."""
+
 MANY = 30
 """Names that a sentence can list."""
 
@@ -117,20 +123,39 @@ def read_configuration(settings: Settings) -> Configuration:
     file = settings.configuration
     try:
         document = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+    except FileNotFoundError as error:
         raise ConfigurationRefused(
-            f"cannot read the configuration {file}: {error}; YAML_FILE_PATH names it"
+            f"there is no configuration {file}: set YAML_FILE_PATH to the place where it is"
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
+        raise ConfigurationRefused(
+            f"cannot read the configuration {file}: {reason}; set YAML_FILE_PATH to the place "
+            "where it is"
         ) from error
     except yaml.YAMLError as error:
         raise ConfigurationRefused(f"{file} is not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(document, dict) or set(document) != {"training_config"}:
-        raise ConfigurationRefused(f"{file} must have the one key training_config")
-    sections = document["training_config"]
+    if not isinstance(document, dict) or set(document) != {ROOT}:
+        raise ConfigurationRefused(f"{file} must have the one key {ROOT}, and {_instead(document)}")
+    sections = document[ROOT]
     if sections is None:
         sections = {}
     if not isinstance(sections, dict):
-        raise ConfigurationRefused(f"training_config must be a map of sections, not {sections!r}")
+        raise ConfigurationRefused(f"{ROOT} must be a map of sections, not {sections!r}")
     return parse_configuration(sections, settings)
+
+
+def _instead(document: object) -> str:
+    """Return what a configuration without its root has, as the end of a sentence."""
+    if document is None or document == {}:
+        return "is empty"
+    if not isinstance(document, dict):
+        return f"is {'a list' if isinstance(document, list) else repr(document)}"
+    keys = [str(key) for key in document if key != ROOT]
+    if ROOT in document:
+        return f"has {', '.join(keys)} beside it"
+    below = f": write them below {ROOT}" if any(key in SECTIONS for key in keys) else ""
+    return f"has {', '.join(keys)}{below}"
 
 
 def parse_configuration(sections: dict[str, Any], settings: Settings) -> Configuration:
@@ -255,7 +280,7 @@ def _configuration(
     quantization = told["QuantizationConfig"]
     quantized = quantization.get("load_in_4bit") or quantization.get("load_in_8bit")
     training = dict(told["TrainingArguments"])
-    output_dir = settings.mount / training.pop("output_dir", "output")
+    output_dir = settings.mount / training.pop("output_dir", OUTPUT_DIR)
     begin_anew = training.pop("overwrite_output_dir", False)
     evaluates = training.pop("do_eval", False)
     kept = training.pop("save_total_limit", None)

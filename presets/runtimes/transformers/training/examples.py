@@ -1,41 +1,22 @@
 """One row becomes one example: the tokens that the model sees, and those that it learns to say."""
 
 import json
+import logging
 from dataclasses import dataclass
-from typing import Any
 
 from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 
-from training.configuration import DatasetOptions
 from training.failures import first_line
+from training.layouts import BadRow, Columns, chat, text
 from training.rows import Row
+
+logger = logging.getLogger(__name__)
 
 IGNORED = -100
 """The label of a token that no loss is computed on, as PyTorch has it."""
 
-ROLES = ("system", "user", "assistant", "tool")
-
 Span = tuple[int, int]
-
-
-@dataclass(frozen=True)
-class Columns:
-    """
-    Which columns of a data set are read; only those of one layout are set.
-
-    Attributes:
-        messages: Holds chats.
-        prompt: Holds what is said to the model.
-        completion: Holds what it learns to say to the prompt.
-        text: Holds whole texts.
-
-    """
-
-    messages: str | None = None
-    prompt: str | None = None
-    completion: str | None = None
-    text: str | None = None
 
 
 @dataclass(frozen=True)
@@ -55,32 +36,6 @@ class Example:
     cut: int = 0
 
 
-class BadRow(ValueError):  # noqa: N818, it is counted, not raised to the user
-    """A row cannot be used; the message says why."""
-
-
-def chosen_columns(options: DatasetOptions, names: list[str]) -> Columns | None:
-    """
-    Return the columns that a file with these names is read by; None if it has none of them.
-
-    What the configuration names is taken, whether it is there or not; the rows will tell. Else a
-    chat is preferred to prompts, and those to whole texts.
-    """
-    response = options.response_column or "text"
-    layouts = (
-        (options.messages_column, Columns(messages=options.messages_column)),
-        (options.context_column, Columns(prompt=options.context_column, completion=response)),
-        (options.response_column, Columns(text=response)),
-        ("messages" in names, Columns(messages="messages")),
-        (
-            "prompt" in names and "completion" in names,
-            Columns(prompt="prompt", completion="completion"),
-        ),
-        (response in names, Columns(text=response)),
-    )
-    return next((columns for is_it, columns in layouts if is_it), None)
-
-
 class Encoder:
     """
     Makes examples of rows.
@@ -98,6 +53,7 @@ class Encoder:
         marks = json.dumps(template) if template else ""
         self.marked = "generation %}" in marks or "generation -%}" in marks
         self.has_template = bool(template)
+        self._warned = False
 
     def example(self, row: Row, columns: Columns) -> Example:
         """
@@ -139,19 +95,33 @@ class Encoder:
         """
         Return where in a rendered chat the assistant speaks.
 
-        A turn begins where the chat before it, with the request for an answer, ends. Templates
-        that write something else there do not tell; then it is everywhere.
+        A turn begins where the chat before it, with the request for an answer, ends. The mark of
+        the end that a template writes behind a whole chat only, as Phi-3's does, is part of the
+        last turn. Templates that write something else there do not tell; then it is everywhere.
         """
         spans = []
+        end = self.tokenizer.eos_token or ""
         for index, message in enumerate(messages):
             if message["role"] != "assistant":
                 continue
             before = self._rendered(messages[:index], prompt=True) if index else ""
             after = self._rendered(messages[: index + 1], prompt=False)
+            if not rendered.startswith(after):
+                after = after.removesuffix(end)
             if not (rendered.startswith(after) and after.startswith(before)):
+                self._warn_of_template()
                 return [(0, len(rendered))]
             spans.append((len(before), len(after)))
         return spans
+
+    def _warn_of_template(self) -> None:
+        """Say once that more is learned than what the assistant says."""
+        if not self._warned:
+            logger.warning(
+                "the chat template does not tell where the assistant speaks: all of a chat is "
+                "learned"
+            )
+        self._warned = True
 
     def _rendered(self, messages: list[dict[str, str]], *, prompt: bool) -> str:
         return str(
@@ -201,61 +171,3 @@ class Encoder:
                 else "holds nothing to learn"
             )
         return example
-
-
-def text(row: Row, column: str) -> str:
-    """
-    Return the text in a column.
-
-    Raises:
-        BadRow: There is none.
-
-    """
-    value = row.get(column)
-    if value is None:
-        raise BadRow(f'"{column}" is missing')
-    if not isinstance(value, str):
-        raise BadRow(f'"{column}" must be text, not {type(value).__name__}')
-    if not value.strip():
-        raise BadRow(f'"{column}" is empty')
-    return value
-
-
-def chat(row: Row, column: str) -> list[dict[str, str]]:
-    """
-    Return the turns of the chat in a column; a file without lists has them as JSON text.
-
-    Raises:
-        BadRow: It is no list of turns with a role and a content, or the assistant says nothing.
-
-    """
-    value: Any = row.get(column)
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except json.JSONDecodeError as error:
-            raise BadRow(f'"{column}" must be a list, and is text that is not JSON') from error
-    if value is None:
-        raise BadRow(f'"{column}" is missing')
-    if not isinstance(value, list):
-        raise BadRow(f'"{column}" must be a list, not {type(value).__name__}')
-    if not value:
-        raise BadRow(f'"{column}" is empty')
-    turns = [_turn(turn, f"{column}[{index}]") for index, turn in enumerate(value)]
-    if all(turn["role"] != "assistant" for turn in turns):
-        raise BadRow(f'"{column}" has no turn of the assistant to learn from')
-    return turns
-
-
-def _turn(turn: object, where: str) -> dict[str, str]:
-    if not isinstance(turn, dict):
-        raise BadRow(f'"{where}" must be a map with role and content, not {type(turn).__name__}')
-    role = text(turn, "role") if turn.get("role") is not None else None
-    if role not in ROLES:
-        raise BadRow(f'"{where}.role" must be one of {", ".join(ROLES)}, not {role!r}')
-    content = turn.get("content")
-    if not isinstance(content, str):
-        raise BadRow(f'"{where}.content" must be text, not {type(content).__name__}')
-    if not content.strip():
-        raise BadRow(f'"{where}.content" is empty')
-    return {"role": role, "content": content}

@@ -5,11 +5,12 @@ import logging
 import os
 import sys
 import textwrap
-import traceback
 import warnings
 
+from training.configuration import OUTPUT_DIR
 from training.failures import (
     MEANINGS,
+    ConfigurationRefused,
     ExitCode,
     TrainingFailure,
     known_failure,
@@ -23,10 +24,11 @@ from training.stop import StopSignal
 
 logger = logging.getLogger(__name__)
 
-DESCRIPTION = """\
+DESCRIPTION = f"""\
 Train a LoRA adapter. There are no arguments: the configuration, a YAML file with the root key
 training_config, says which model, which data set and how. The result is adapter_config.json and
-adapter_model.safetensors in TrainingArguments.output_dir, then fine_tuning_completed.txt.
+adapter_model.safetensors, then fine_tuning_completed.txt, in TrainingArguments.output_dir
+(default: {OUTPUT_DIR}, which is {Settings().mount / OUTPUT_DIR}). It replaces an older one there.
 
 Rows have "messages" (a chat: a list of turns with role and content; what the assistant says is
 learned), "prompt" and "completion" (the completion is learned), or "text" (all of it is), in files
@@ -57,17 +59,25 @@ def _table(rows: list[tuple[str, str]]) -> str:
 
 def main() -> int:
     """Train, and return the exit code."""
-    argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         prog="fine_tuning.py",
         description=DESCRIPTION,
         epilog=help_text(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
-    ).parse_args()
+    )
+    _, arguments = parser.parse_known_args()
+    if arguments:
+        parser.error(
+            f"there are no arguments, so {' '.join(arguments)} means nothing: a configuration says "
+            "how to train, see --help"
+        )
+    start_log(Settings())
     try:
         settings = read_settings()
     except ValueError as error:
-        print(error, file=sys.stderr)  # noqa: T201, there is no log yet
-        return ExitCode.CONFIGURATION
+        failure = ConfigurationRefused(str(error))
+        tell(failure, error, Settings())
+        return failure.code
     start_log(settings)
     return run(settings)
 
@@ -83,8 +93,8 @@ def run(settings: Settings) -> int:
             train(settings, reporter, stop)
         except Exception as error:  # noqa: BLE001, whatever it is, it is the end and must be told
             failure = known_failure(error) or unexpected(error)
+            tell(failure, error, settings)
             reporter.end("stopped" if failure.code == ExitCode.TERMINATED else "failed")
-            tell(failure, settings)
             return failure.code
         finally:
             if settings.writes:
@@ -99,20 +109,27 @@ def unexpected(error: Exception) -> TrainingFailure:
     return TrainingFailure(f"{type(error).__name__}: {error}", ExitCode.UNEXPECTED)
 
 
-def tell(failure: TrainingFailure, settings: Settings) -> None:
+def tell(failure: TrainingFailure, error: Exception, settings: Settings) -> None:
     """Say why there is no result, in one sentence, where each reader looks."""
     if settings.debug or failure.code == ExitCode.UNEXPECTED:
-        traceback.print_exc()
+        logger.error("a failure, and where it was:", exc_info=error)
     sentence = " ".join(str(failure).split())
-    print(sentence, file=sys.stderr, flush=True)  # noqa: T201, what the program has to say
+    logger.error("%s", sentence)
     leave_last_words(sentence, settings.termination_log)
 
 
 def start_log(settings: Settings) -> None:
-    """Write plain lines to the standard output; other processes than the first say only errors."""
+    """
+    Write plain lines: errors to the standard error output, the rest to the standard output.
+
+    Other processes than the first say only errors.
+    """
     level = logging.DEBUG if settings.debug else logging.INFO
+    output, errors = logging.StreamHandler(sys.stdout), logging.StreamHandler(sys.stderr)
+    output.addFilter(lambda record: record.levelno < logging.ERROR)
+    errors.setLevel(logging.ERROR)
     logging.basicConfig(
-        stream=sys.stdout,
+        handlers=[output, errors],
         level=level if settings.writes else logging.ERROR,
         format="%(asctime)s %(levelname)s %(message)s",
         force=True,

@@ -34,11 +34,12 @@ class Counts:
     tokens: SupportsInt = 0
     loss: SupportsFloat | None = None
 
-    def begin(self, step: int, total_steps: int, total_epochs: float) -> None:
+    def begin(self, step: int, total_steps: int, epoch: float, total_epochs: float) -> None:
         """Begin at a step, now; again if transformers begins again, with another batch size."""
         self.began = time.monotonic()
         self.first_step = self.step = step
-        self.total_steps, self.total_epochs = total_steps, total_epochs
+        self.total_steps = total_steps
+        self.epoch, self.total_epochs = epoch, total_epochs
         self.samples, self.tokens, self.loss = 0, 0, None
 
     def progress(self, state: State) -> Progress:
@@ -80,6 +81,7 @@ class Reporter:
         self._detail = ""
         self._since = time.monotonic()
         self._over = threading.Event()
+        self._writing = threading.Lock()
         self._thread = threading.Thread(target=self._speak_on, name="reporter", daemon=True)
 
     def __enter__(self) -> Self:
@@ -133,12 +135,20 @@ class Reporter:
                 self._write()
 
     def _write(self) -> Progress:
-        if self.counts is None:
-            self._last = self._last.model_copy(
-                update={"state": self._state, "updated": time.time()}
-            )
-        else:
-            self._last = self.counts.progress(self._state)
-        if self.settings.writes:
-            write_progress(self._last, self.settings.progress_file)
-        return self._last
+        with self._writing:
+            if self.counts is None:
+                self._last = self._last.model_copy(
+                    update={"state": self._state, "updated": time.time()}
+                )
+            else:
+                self._last = self.counts.progress(self._state)
+            if self.settings.writes:
+                self._tell_metrics(self._last)
+            return self._last
+
+    def _tell_metrics(self, progress: Progress) -> None:
+        """Write the progress for the metrics server; a training does not fail for want of that."""
+        try:
+            write_progress(progress, self.settings.progress_file)
+        except OSError as error:
+            logger.warning("progress cannot be told to the metrics server: %s", error)

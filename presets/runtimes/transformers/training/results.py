@@ -33,6 +33,33 @@ def has_result(output_dir: Path, fingerprint: str) -> bool:
     return bool(record == {"fingerprint": fingerprint, "sizes": sizes})
 
 
+def older_result(output_dir: Path, fingerprint: str) -> str | None:
+    """
+    Return which adapter there is in a directory, for the end of a sentence; None if there is none.
+
+    Args:
+        output_dir: Need not be there.
+        fingerprint: Of this training.
+
+    """
+    try:
+        written = (output_dir / ADAPTER[1]).stat().st_mtime
+    except OSError:
+        return None
+    sentence = f"it was written at {datetime.fromtimestamp(written, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    try:
+        other = str(json.loads((output_dir / RECORD).read_bytes())["fingerprint"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return sentence  # a training deletes the record before it begins
+    if other == fingerprint:
+        return f"{sentence}, by a training with this configuration, data set and model"
+    return (
+        f"{sentence}, by a training with another configuration, data set or model (fingerprint "
+        f"{other[:12]}, of this one {fingerprint[:12]}); another TrainingArguments.output_dir "
+        "keeps both"
+    )
+
+
 def write_result(model: "PeftModel", output_dir: Path, fingerprint: str, base_model: str) -> None:
     """
     Write the adapter, then the record, then the sign that it is completed.

@@ -67,7 +67,8 @@ class Pulse(TrainerCallback):
         self, _args: TrainingArguments, state: TrainerState, _control: TrainerControl, **_: object
     ) -> None:
         """Begin to tell of steps rather than of what is loaded."""
-        self.counts.begin(state.global_step, state.max_steps, state.num_train_epochs)
+        epoch = state.epoch or 0.0  # that of the checkpoint, if one is resumed
+        self.counts.begin(state.global_step, state.max_steps, epoch, state.num_train_epochs)
         self.reporter.count(self.counts)
 
     def on_step_end(

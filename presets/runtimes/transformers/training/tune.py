@@ -3,6 +3,7 @@
 import dataclasses
 import logging
 
+import torch
 from transformers import PreTrainedTokenizerBase, set_seed
 from transformers.utils import logging as transformers_logging
 
@@ -96,10 +97,30 @@ def tune(
         reporter.begin(f"evaluating {len(corpus.evaluation)} rows")
         trainer.evaluate()
     if settings.writes:
+        require_finite(adapted)
         reporter.begin(f"writing the adapter to {output_dir}")
         write_result(adapted, output_dir, identity, base_model_name(configuration))
     trainer.accelerator.wait_for_everyone()
     trainer.accelerator.end_training()
+
+
+def require_finite(model: torch.nn.Module) -> None:
+    """
+    Check that the weights which were trained are numbers.
+
+    Raises:
+        TrainingFailure: They are not: the training has diverged.
+
+    """
+    trained = [(name, each) for name, each in model.named_parameters() if each.requires_grad]
+    spoilt = [name for name, weight in trained if not torch.isfinite(weight).all()]
+    if spoilt:
+        raise TrainingFailure(
+            f"the training has diverged: {len(spoilt)} of {len(trained)} matrices of the adapter "
+            "hold infinite numbers or none; lower TrainingArguments.learning_rate, or set "
+            "max_grad_norm or warmup_steps",
+            ExitCode.CONFIGURATION,
+        )
 
 
 def with_possible_collator(
@@ -151,9 +172,14 @@ def resumed(configuration: Configuration, identity: str) -> str | None:
 def stopped(trainer: AdapterTrainer) -> TrainingFailure:
     """Return the end that SIGTERM brings."""
     step = trainer.state.global_step
+    again = (
+        "the same training begins anew when it is started again, for with "
+        "TrainingArguments.save_only_model a checkpoint has no state of the optimizer"
+        if trainer.args.save_only_model
+        else "the same training goes on from there when it is started again"
+    )
     return TrainingFailure(
         f"told to stop after step {step} of {trainer.state.max_steps}: checkpoint-{step} is "
-        f"written, and "
-        "the same training goes on from there when it is started again",
+        f"written, and {again}",
         ExitCode.TERMINATED,
     )

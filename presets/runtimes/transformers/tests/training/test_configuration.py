@@ -174,9 +174,23 @@ def test_what_a_library_refuses_names_the_section(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        (None, "cannot read the configuration {file}"),
+        (None, "there is no configuration {file}: set YAML_FILE_PATH to the place where it is"),
+        ("", "{file} must have the one key training_config, and is empty"),
+        ("- a", "{file} must have the one key training_config, and is a list"),
+        ("training_config", "{file} must have the one key training_config, and is 'training_conf"),
         ("a: [", "{file} is not YAML: while parsing"),
-        ("other: {}", "{file} must have the one key training_config"),
+        ("other: {}", "{file} must have the one key training_config, and has other"),
+        (
+            "training_config: {}\nother: {}\nmore: {}",
+            "{file} must have the one key training_config, and has other, more beside it",
+        ),
+        (
+            "LoraConfig: {r: 8}",
+            (
+                "{file} must have the one key training_config, and has LoraConfig: write them "
+                "below training_config"
+            ),
+        ),
         ("training_config: 8", "training_config must be a map of sections, not 8"),
         ("training_config: {LoraConfig: 8}", "LoraConfig: must be a map, not 8"),
     ],
@@ -189,6 +203,15 @@ def test_a_file_that_is_none_is_refused(tmp_path: Path, text: str | None, senten
     with pytest.raises(ConfigurationRefused) as refused:
         read_configuration(replace(SETTINGS, configuration=file))
     assert str(refused.value).startswith(sentence.format(file=file))
+
+
+def test_a_configuration_that_cannot_be_read_is_refused_in_words(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationRefused) as refused:
+        read_configuration(replace(SETTINGS, configuration=tmp_path))
+    assert str(refused.value) == (
+        f"cannot read the configuration {tmp_path}: Is a directory; set YAML_FILE_PATH to the "
+        "place where it is"
+    )
 
 
 @pytest.mark.parametrize("method", ["lora", "qlora"])

@@ -121,11 +121,11 @@ def test_rows_that_are_cut_are_counted(tokenizer: PreTrainedTokenizerBase, tmp_p
 def test_no_rows_and_too_few_rows_are_refused(
     tokenizer: PreTrainedTokenizerBase, tmp_path: Path
 ) -> None:
-    with pytest.raises(DataSetRefused, match=r"^a.jsonl have no rows$"):
+    with pytest.raises(DataSetRefused, match=r"^a.jsonl has no rows$"):
         load(tokenizer, [write(tmp_path, "a.jsonl", [])])
     with pytest.raises(
         DataSetRefused,
-        match=r"^DatasetConfig.train_test_split: 0.8 of 1 rows leaves none to train on: set it",
+        match=r"^DatasetConfig.train_test_split: 0.8 of 1 row leaves none to train on: set it",
     ):
         load(tokenizer, [write(tmp_path, "b.jsonl", [{"text": "x"}])])
 

@@ -7,7 +7,8 @@ import pytest
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from training.configuration import DatasetOptions
-from training.examples import IGNORED, BadRow, Columns, Encoder, Example, chosen_columns
+from training.examples import IGNORED, Encoder, Example
+from training.layouts import BadRow, Columns, chosen_columns
 
 CHAT = [
     {"role": "system", "content": "Be short."},
@@ -144,6 +145,33 @@ def test_a_prompt_that_is_none_is_a_bad_row(
     with pytest.raises(BadRow) as bad:
         Encoder(tokenizer, 1024).example(row, Columns(prompt="prompt", completion="completion"))
     assert str(bad.value) == reason
+
+
+# As Phi-3-mini's: the end of the text stands behind a whole chat, and not between its turns.
+WITH_END = (
+    "{% for m in messages %}<|{{ m.role }}|>\n{{ m.content }}<|end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>\n{% else %}{{ eos_token }}{% endif %}"
+)
+
+
+def test_with_an_end_behind_the_chat_the_assistant_is_still_told_from_the_user(
+    tokenizer: PreTrainedTokenizerBase,
+) -> None:
+    tokenizer.chat_template = WITH_END
+    turns = [("user", "one"), ("assistant", "two"), ("user", "three"), ("assistant", "four")]
+    messages = [{"role": role, "content": said} for role, said in turns]
+    example = Encoder(tokenizer, 1024).example({"messages": messages}, Columns(messages="messages"))
+    learned = [one for one in example.labels if one != IGNORED]
+
+    assert tokenizer.decode(learned) == "two<|end|>\nfour<|end|>\n<|endoftext|>"
+
+
+@pytest.mark.parametrize("row", [{"text": "a\ud800"}, {"text": "\udfff"}])
+def test_half_a_character_is_a_bad_row(
+    tokenizer: PreTrainedTokenizerBase, row: dict[str, str]
+) -> None:
+    with pytest.raises(BadRow, match='"text" has half a character'):
+        Encoder(tokenizer, 1024).example(row, Columns(text="text"))
 
 
 def test_a_chat_that_the_template_refuses_is_a_bad_row(tokenizer: PreTrainedTokenizerBase) -> None:

@@ -1,5 +1,7 @@
 """Several processes train one adapter, and only one of them writes."""
 
+import re
+
 import torch
 from safetensors.torch import load_file
 
@@ -35,10 +37,12 @@ def test_two_processes_train_as_one_with_a_batch_of_both(lab: Lab) -> None:
         torch.testing.assert_close(together[name], weights, rtol=0.05, atol=0.005)
 
 
-def test_a_refusal_of_all_processes_is_told_once_for_each_and_left_once(lab: Lab) -> None:
+def test_a_refusal_of_all_processes_is_told_in_the_log_and_left_once(lab: Lab) -> None:
     process = lab.configured(LoraConfig={"r": 0}).start(*TWO)
     _, errors = process.communicate(timeout=120)
 
     assert process.returncode == 1  # that of the launcher
-    assert "LoraConfig.r: must be at least 1, not 0" in errors.splitlines()
+    # The launcher may end the others as soon as one has ended.
+    line = r"^\S+ \S+ ERROR LoraConfig\.r: must be at least 1, not 0$"
+    assert re.search(line, errors, re.MULTILINE)
     assert lab.last_words == "LoraConfig.r: must be at least 1, not 0"

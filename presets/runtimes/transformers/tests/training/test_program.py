@@ -1,15 +1,18 @@
 """The command line teaches, and the environment is read in one place."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.training.lab import RUNTIME
+from tests.training.lab import CHATS, RUNTIME, Lab
 from training.failures import MEANINGS
 from training.parameters import SECTIONS
 from training.settings import VARIABLES, Settings, read_settings
+
+TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}"
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -32,11 +35,74 @@ def test_the_metrics_server_has_help() -> None:
     assert "5000 + LOCAL_RANK" in run("metrics_server.py", "--help").stdout.replace("\n", " ")
 
 
-def test_arguments_are_refused() -> None:
-    told = run("fine_tuning.py", "--epochs=3")
+def test_help_has_where_the_result_goes() -> None:
+    assert "TrainingArguments.output_dir (default: output, which is /mnt/output)" in " ".join(
+        run("fine_tuning.py", "--help").stdout.split()
+    )
+
+
+@pytest.mark.parametrize("arguments", [["x"], ["--epochs=3", "y"]])
+def test_arguments_are_refused(arguments: list[str]) -> None:
+    told = run("fine_tuning.py", *arguments)
 
     assert told.returncode == 2
-    assert "unrecognized arguments: --epochs=3" in told.stderr
+    assert told.stderr.splitlines()[-1] == (
+        f"fine_tuning.py: error: there are no arguments, so {' '.join(arguments)} means nothing: a "
+        "configuration says how to train, see --help"
+    )
+
+
+def test_a_failure_is_a_line_of_the_log_and_its_sentence_the_last_words(lab: Lab) -> None:
+    process = lab.configured(LoraConfig={"r": 0}).start()
+    _, errors = process.communicate(timeout=60)
+
+    assert process.returncode == 2
+    sentence = "LoraConfig.r: must be at least 1, not 0"
+    assert re.fullmatch(rf"{TIME} ERROR {re.escape(sentence)}\n", errors)
+    assert lab.last_words == sentence
+
+
+def test_a_variable_that_cannot_be_is_a_line_of_the_log(lab: Lab) -> None:
+    told = subprocess.run(
+        [sys.executable, "fine_tuning.py"],
+        cwd=RUNTIME,
+        env={**lab.environment(), "PROGRESS_SECONDS": "0"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert told.returncode == 2
+    assert re.fullmatch(
+        rf"{TIME} ERROR PROGRESS_SECONDS is '0', must be a whole number, at least 1\n", told.stderr
+    )
+
+
+def test_spoilt_data_is_told_before_pytorch_is_imported(lab: Lab) -> None:
+    """Neither is the model looked at: there is none."""
+    lab.with_rows([*CHATS, {"messages": []}]).configured(
+        ModelConfig={"pretrained_model_name_or_path": "/nowhere"}
+    )
+    told = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            (
+                "import sys; from training.program import main; print(main()); "
+                "print({'torch', 'transformers', 'datasets'} & sys.modules.keys())"
+            ),
+        ],
+        cwd=RUNTIME,
+        env=lab.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert told.stdout.splitlines()[-2:] == ["3", "set()"]
+    assert lab.last_words == (
+        '1 of 25 rows cannot be used: train.jsonl row 25: "messages" is empty'
+    )
 
 
 def test_without_variables_the_settings_are_those_of_the_contract() -> None:

@@ -1,6 +1,7 @@
 """Progress is told in lines, in Kaito's JSON and to Prometheus."""
 
 import logging
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
+from training.atomically import write_atomically
 from training.metrics import make_app
 from training.progress import Progress, duration, progress_line, read_progress, write_progress
 from training.reporter import Counts, Reporter
@@ -74,6 +76,14 @@ def test_counts_become_rates_and_a_time(monkeypatch: pytest.MonkeyPatch) -> None
         state="training", step=15, total_steps=30, epoch=1.5, total_epochs=3, loss=None,
         samples_per_second=4, tokens_per_second=200, seconds_left=30, updated=progress.updated,
     )  # fmt: skip
+
+
+def test_a_training_that_is_resumed_begins_in_the_epoch_of_its_checkpoint() -> None:
+    counts = Counts()
+
+    counts.begin(40, 240, 20.0, 120)
+
+    assert progress_line(counts.progress("training")) == "step 40 of 240, epoch 20.00 of 120"
 
 
 def test_what_takes_long_is_told_again_with_how_far_it_is(
@@ -143,3 +153,35 @@ def test_a_failure_to_read_the_machine_is_told(
     answer = TestClient(make_app(tmp_path / "none")).get("/metrics")
 
     assert (answer.status_code, answer.json()) == (500, {"detail": "Test Exception"})
+
+
+def test_two_writers_of_one_file_do_not_get_in_each_others_way(tmp_path: Path) -> None:
+    file = tmp_path / "progress.json"
+    failures: list[BaseException] = []
+
+    def write(content: bytes) -> None:
+        try:
+            for _ in range(500):
+                write_atomically(file, content, durable=False)
+        except BaseException as error:  # noqa: BLE001  (any is one too many)
+            failures.append(error)
+
+    writers = [threading.Thread(target=write, args=(word,)) for word in (b"one", b"two")]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+
+    assert failures == []
+    assert file.read_bytes() in (b"one", b"two")
+    assert [path.name for path in tmp_path.iterdir()] == ["progress.json"]
+
+
+def test_without_room_for_its_progress_a_training_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = Settings(progress_file=tmp_path / "nowhere" / "progress.json")
+    with Reporter(settings) as reporter:
+        reporter.end("finished")
+
+    assert "progress cannot be told to the metrics server" in caplog.text

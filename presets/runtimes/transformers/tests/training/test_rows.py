@@ -11,7 +11,7 @@ import pytest
 
 from training.failures import DataSetRefused
 from training.files import DataFile
-from training.rows import read_rows
+from training.rows import Unreadable, read_rows
 
 ROWS = [{"prompt": "one", "completion": "eins"}, {"prompt": 'a, "b"', "completion": "zwei\nDrei"}]
 
@@ -66,19 +66,10 @@ def test_each_format_gives_the_rows(
     ("form", "content", "sentence"),
     [
         (
-            "jsonl",
-            b'{"a": 1}\n{"a": \n',
-            "x.jsonl line 2: is not JSON: Expecting value at column 6",
-        ),
-        ("jsonl", b'{"a": 1}\n[1]\n', "x.jsonl line 2: must be a map, not list"),
-        ("jsonl", b'{"a": 1}\n{"a": "\xff"}\n', "x.jsonl line 2: is not text in UTF-8"),
-        (
             "json",
             b'[\n {"a": 1},\n {"a" 2}]',
             "x.json line 3: is not JSON: Expecting ':' delimiter",
         ),
-        ("json", b'[{"a": 1}, 5]', "x.json row 2: must be a map, not int"),
-        ("csv", b"a,b\n1,2\n1,2,3\n", "x.csv line 3: has more fields than the first line"),
         ("csv", b'a,b\n1,"2\n', "x.csv line 2: unexpected end of data"),
         ("csv", b"a,b\n1,\xff\n", "x.csv line 2: is not text in UTF-8"),
         ("parquet", b"PAR1 and no more", "x.parquet is not parquet: "),
@@ -96,6 +87,41 @@ def test_a_file_that_cannot_be_parsed_is_named_with_the_line(
     assert str(refused.value).startswith(sentence)
 
 
+@pytest.mark.parametrize(
+    ("form", "content", "rows"),
+    [
+        (
+            "jsonl",
+            b'{"a": \n\n[1]\n{"a": "\xff"}\n{"a": 1}\n',
+            [
+                Unreadable("line 1", "is not JSON: Expecting value at column 6"),
+                Unreadable("line 3", "must be a map, not list"),
+                Unreadable("line 4", "is not text in UTF-8"),
+                {"a": 1},
+            ],
+        ),
+        (
+            "json",
+            b'{"a": 1}\n{"a"}\n',
+            [{"a": 1}, Unreadable("line 2", "is not JSON: Expecting ':' delimiter at column 5")],
+        ),
+        ("json", b'[5, {"a": 1}]', [Unreadable("row 1", "must be a map, not int"), {"a": 1}]),
+        (
+            "csv",
+            b"a\n1,2\n1\n",
+            [Unreadable("line 2", "has more fields than the first line"), {"a": "1"}],
+        ),
+    ],
+)
+def test_what_is_no_row_is_told_in_its_place(
+    tmp_path: Path, form: str, content: bytes, rows: list[object]
+) -> None:
+    path = tmp_path / f"x.{form}"
+    path.write_bytes(content)
+
+    assert list(read_rows(file(path, form))) == list(enumerate(rows, start=1))
+
+
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataSetRefused, match=r"^x.csv cannot be read: .*No such file"):
+    with pytest.raises(DataSetRefused, match=r"^x.csv cannot be read: No such file or directory$"):
         list(read_rows(file(tmp_path / "x.csv", "csv")))

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import re
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from tests.training.lab import CHATS, Lab
 from training.configuration import parse_configuration
 from training.model import base_model_name
 from training.progress import read_progress
+from training.results import older_result
 from training.settings import Settings
 
 RESULT = ["adapter_config.json", "adapter_model.safetensors", "fine_tuning_completed.txt"]
@@ -101,6 +103,53 @@ def test_what_is_done_is_not_done_again_and_another_configuration_is(
     assert lab.configured(TrainingArguments={"overwrite_output_dir": True}).train() == 0
 
 
+def test_an_adapter_that_is_replaced_is_told_before_the_training(
+    lab: Lab, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert lab.train() == 0
+    assert "will be replaced" not in caplog.text
+    file = lab.results / "adapter_model.safetensors"
+    os.utime(file, (1700000000, 1700000000))
+    older = json.loads((lab.results / "fine_tuning_result.json").read_text())["fingerprint"]
+
+    with caplog.at_level(logging.INFO):
+        assert lab.configured(LoraConfig={"r": 2}).train() == 0
+    newer = json.loads((lab.results / "fine_tuning_result.json").read_text())["fingerprint"]
+    told = (
+        f"the adapter that is in {lab.results} will be replaced: it was written at 2023-11-14 "
+        "22:13:20 UTC, by a training with another configuration, data set or model (fingerprint "
+        f"{older[:12]}, of this one {newer[:12]}); another TrainingArguments.output_dir keeps both"
+    )
+    assert caplog.messages.index(told) < caplog.messages.index("starting PyTorch")
+
+
+@pytest.mark.parametrize(
+    ("record", "expected"),
+    [
+        (None, "it was written at 2023-11-14 22:13:20 UTC"),
+        ("{", "it was written at 2023-11-14 22:13:20 UTC"),
+        (
+            '{"fingerprint": "mine"}',
+            (
+                "it was written at 2023-11-14 22:13:20 UTC, by a training with this configuration, "
+                "data set and model"
+            ),
+        ),
+    ],
+)
+def test_an_older_result_is_described_as_far_as_it_is_known(
+    tmp_path: Path, record: str | None, expected: str
+) -> None:
+    assert older_result(tmp_path, "mine") is None
+
+    file = tmp_path / "adapter_model.safetensors"
+    file.touch()
+    os.utime(file, (1700000000, 1700000000))
+    if record is not None:
+        (tmp_path / "fine_tuning_result.json").write_text(record)
+    assert older_result(tmp_path, "mine") == expected
+
+
 def test_a_training_that_fails_leaves_no_sign_of_an_older_one(lab: Lab) -> None:
     assert lab.train() == 0
 
@@ -111,7 +160,7 @@ def test_a_training_that_fails_leaves_no_sign_of_an_older_one(lab: Lab) -> None:
 
 
 def test_quantized_training_without_a_gpu_says_what_to_change(
-    lab: Lab, capsys: pytest.CaptureFixture[str]
+    lab: Lab, caplog: pytest.LogCaptureFixture
 ) -> None:
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
@@ -122,18 +171,18 @@ def test_quantized_training_without_a_gpu_says_what_to_change(
         "shows none: use the method lora, or an instance type with a GPU"
     )
     assert lab.last_words == sentence
-    assert capsys.readouterr().err == f"{sentence}\n"
+    assert caplog.messages[-1] == sentence
     progress = read_progress(lab.settings.progress_file)
     assert progress is not None
     assert progress.state == "failed"
 
 
-def test_bad_rows_fail_it_with_one_sentence(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_rows_fail_it_with_one_sentence(lab: Lab, caplog: pytest.LogCaptureFixture) -> None:
     assert lab.with_rows([*CHATS, {"messages": []}]).train() == 3
 
     sentence = '1 of 25 rows cannot be used: train.jsonl row 25: "messages" is empty'
     assert lab.last_words == sentence
-    assert capsys.readouterr().err == f"{sentence}\n"
+    assert caplog.messages[-1] == sentence
 
 
 def test_a_model_that_is_not_there_fails_it(lab: Lab) -> None:
