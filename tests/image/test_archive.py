@@ -139,13 +139,13 @@ def test_files_with_one_place_on_disk_are_files_of_their_own(folder: Path, tmp_p
     assert content(layer.file.read_bytes()) == {**FOLDER, "same": b"content" * 1000}
 
 
-def test_weights_are_at_the_root_as_they_are(folder: Path, tmp_path: Path) -> None:
+def test_weights_are_at_the_root_and_links_are_what_they_lead_to(folder: Path, tmp_path: Path) -> None:
     write_weights_archive(tmp_path / "one.tar", folder, "here/weights/tiny:1")
     write_weights_archive(tmp_path / "two.tar", folder, "here/weights/tiny:1")
     layout = Layout(tmp_path / "one.tar")
     [tree] = layout.trees()
 
-    assert content(tree) == FOLDER
+    assert content(tree) == {**FOLDER, "link": FOLDER["a/file"]}
     assert layout.manifest["layers"][0]["mediaType"] == LAYER_TYPE
     assert layout.manifest["annotations"] == {"org.opencontainers.image.title": "tiny"}
     assert (tmp_path / "one.tar").read_bytes() == (tmp_path / "two.tar").read_bytes()
