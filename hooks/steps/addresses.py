@@ -32,6 +32,14 @@ GLOBAL_UNICAST = IPv6Network("2000::/3")
 NAT64 = IPv6Network("64:ff9b::/96")
 IPV4_BITS = 32
 
+# The cloud's own, in the public space; and what no version of Python calls private alike.
+SPECIAL = {
+    # https://learn.microsoft.com/en-us/azure/virtual-network/what-is-ip-address-168-63-129-16
+    IPv4Network("168.63.129.16/32"): "Azure's own",
+    # https://www.iana.org/assignments/iana-ipv4-special-registry/iana-ipv4-special-registry.xhtml
+    IPv4Network("192.0.0.0/24"): "special-purpose",
+}
+
 KINDS = (
     ("is_unspecified", "unspecified"),
     ("is_loopback", "loopback"),
@@ -84,6 +92,9 @@ def why_forbidden(address: Address, allowed: Iterable[Network] = ()) -> str | No
         return None
     for test, kind in KINDS:
         if getattr(meant, test):
+            return kind
+    for network, kind in SPECIAL.items():
+        if meant in network:
             return kind
     # What is left of special purposes, such as carrier-grade NAT.
     routed = meant.is_global and (isinstance(meant, IPv4Address) or meant in GLOBAL_UNICAST)

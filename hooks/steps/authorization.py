@@ -63,7 +63,7 @@ def choose(offered: Sequence[Challenge], host: str) -> Challenge:
     Return the challenge that is answered; a token is better than a password.
 
     Raises:
-        StepFailed: There is none that we know.
+        Unauthorized: There is none that we know; a gateway may have answered instead.
 
     """
     for scheme in ("bearer", "basic"):
@@ -71,7 +71,7 @@ def choose(offered: Sequence[Challenge], host: str) -> Challenge:
             if challenge.scheme == scheme:
                 return challenge
     asked = ", ".join(sorted({challenge.scheme for challenge in offered})) or "nothing"
-    raise StepFailed(
+    raise Unauthorized(
         f"{host} wants a Bearer token or a Basic password to be asked for, asks {asked}"
     )
 

@@ -1,5 +1,6 @@
 """One file fetched whole: resumed where it was cut, checked, and only then given its name."""
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -42,13 +43,17 @@ class Fetched(NamedTuple):
     sha256: str
 
 
+UNFINISHED = ".unfinished"
+"""The directory of files that are not whole yet; hidden, so that no trainer reads it."""
+
+
 class Download:
     """
     The fetch of one file, with what has come of it so far.
 
     Args:
         source: What to fetch.
-        path: Where to; while it is incomplete it is called so with ``.part`` behind it.
+        path: Where to; while it is incomplete it is in a directory beside it, ``UNFINISHED``.
         rules: What every request keeps to.
         limits: How long and how much.
         clock: Tells the time and waits.
@@ -61,7 +66,7 @@ class Download:
     ) -> None:
         self._source = source
         self._path = path
-        self._part = path.with_name(f"{path.name}.part")
+        self._part = path.parent / UNFINISHED / path.name
         self._rules = rules
         self._limits = limits
         self._clock = clock
@@ -82,6 +87,7 @@ class Download:
         """
         where = shown(self._source.url)
         try:
+            self._part.parent.mkdir(exist_ok=True)
             with self._part.open("wb", buffering=0) as file:
                 persistently(lambda: self._attempt(file), self._patience)
                 self._require_right(where)
@@ -92,6 +98,8 @@ class Download:
             raise self._cannot_write(error) from error
         finally:
             self._part.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # another one is in it
+                self._part.parent.rmdir()
         return Fetched(self._path, self._size, self._hash.hexdigest())
 
     def _attempt(self, file: BinaryIO) -> None:

@@ -34,7 +34,6 @@ FINAL_CODES = ("NAME_INVALID", "TAG_INVALID", "MANIFEST_INVALID", "SIZE_INVALID"
 FINAL_STATUSES = (
     HTTPStatus.METHOD_NOT_ALLOWED,
     HTTPStatus.PRECONDITION_FAILED,  # a tag that cannot be overwritten, says Harbor
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
 )
 NOT_ALLOWED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
@@ -217,6 +216,8 @@ class Repository:
         sentence = f"{what}: {self.image.host} answers HTTP {response.status}{words}"
         if response.status in NOT_ALLOWED:
             return Unauthorized(self._who(sentence))
+        if response.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            return CannotBe(f"{sentence}: let the registry, or a proxy before it, take larger ones")
         if response.status in FINAL_STATUSES or any(code in FINAL_CODES for code in codes):
             return CannotBe(f"{sentence}: change {self._words.image}")
         return TryAgain(sentence, retry_after(response.headers.get("Retry-After"), self._clock))

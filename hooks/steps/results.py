@@ -26,6 +26,8 @@ def find_result(folder: Path) -> Result:
     """
     Return the newest finished result in a directory or below it.
 
+    Links are not followed: whoever trained could publish with them what only the push may read.
+
     Raises:
         StepFailed: The training finished none, or it lacks a file.
 
@@ -38,8 +40,9 @@ def find_result(folder: Path) -> Result:
         )
     result = Result(marks[-1].parent)
     for file in result.files:
-        if not file.is_file() or not file.stat().st_size:
+        if file.is_symlink() or not file.is_file() or not file.stat().st_size:
             state = "is empty" if file.is_file() else "is missing"
+            state = "is a link, which is not followed" if file.is_symlink() else state
             raise StepFailed(f"the result in {result.folder} is not whole: {file.name} {state}")
     return result
 
@@ -53,6 +56,8 @@ def marks_below(folder: Path) -> Iterator[Path]:
 
     """
     try:
-        yield from (path for path in folder.rglob(MARK) if path.is_file())
+        root = folder.resolve()
+        found = (path for path in folder.rglob(MARK) if path.is_file() and not path.is_symlink())
+        yield from (path for path in found if path.resolve().is_relative_to(root))
     except OSError as error:
         raise StepFailed(f"{folder} cannot be read: {error.strerror}") from error

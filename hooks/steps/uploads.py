@@ -16,9 +16,10 @@ from urllib.parse import urlencode
 import urllib3
 
 from hooks.steps.authorization import Unauthorized
+from hooks.steps.failures import TryAgain
 from hooks.steps.patience import Clock, Say
 from hooks.steps.progress import Progress
-from hooks.steps.registry import Repository
+from hooks.steps.registry import REDIRECTS, Repository
 from hooks.steps.transport import Cut
 
 # A registry takes a blob in one request. Where the connection was cut we send parts, of which those
@@ -100,16 +101,16 @@ def ensure_blob(
 
 def is_there(target: Repository, blob: Blob) -> bool:
     """
-    Whether a repository has a blob.
+    Whether a repository has a blob; a registry that sends us to where it is has it.
 
     Raises:
         TryAgain: The registry does not say so now.
 
     """
     found = target.send("HEAD", target.url(f"blobs/{blob.digest}"))
-    if found.status not in (HTTPStatus.OK, HTTPStatus.NOT_FOUND):
+    if found.status not in (HTTPStatus.OK, HTTPStatus.NOT_FOUND, *REDIRECTS):
         raise target.refusal(found, f"push of {blob.what} to {target.image}")
-    return found.status == HTTPStatus.OK
+    return found.status != HTTPStatus.NOT_FOUND
 
 
 class Upload:
@@ -184,8 +185,9 @@ class Upload:
                 # What was on its way when the connection was cut has arrived after all.
                 raise Cut(f"{self._what}: {self._target.image.host} has another part already")
             if answer.status not in PART_TAKEN:
+                # Some take no parts at all; the next try sends it whole again.
                 self._location = None
-                raise self._target.refusal(answer, self._what)
+                raise TryAgain(str(self._target.refusal(answer, self._what)))
             location = self._begun(answer, location)
             self._sent = last + 1
         self._finish(location, self._sent, 0)

@@ -139,7 +139,9 @@ def test_files_with_one_place_on_disk_are_files_of_their_own(folder: Path, tmp_p
     assert content(layer.file.read_bytes()) == {**FOLDER, "same": b"content" * 1000}
 
 
-def test_weights_are_at_the_root_and_links_are_what_they_lead_to(folder: Path, tmp_path: Path) -> None:
+def test_weights_are_at_the_root_and_links_are_what_they_lead_to(
+    folder: Path, tmp_path: Path
+) -> None:
     write_weights_archive(tmp_path / "one.tar", folder, "here/weights/tiny:1")
     write_weights_archive(tmp_path / "two.tar", folder, "here/weights/tiny:1")
     layout = Layout(tmp_path / "one.tar")

@@ -26,7 +26,7 @@ class Handler(BaseHTTPRequestHandler):
         answer(self)
 
     def do_HEAD(self) -> None:
-        status(404)(self)
+        self.server.head(self)
 
     def do_CONNECT(self) -> None:
         """Be a proxy, to which every name is this machine."""
@@ -77,6 +77,7 @@ class Site(ThreadingHTTPServer):
             self.scheme = "https"
         self.asked: list[Asked] = []
         self.answers: dict[str, list[Answer]] = {}
+        self.head: Answer = status(404)
 
     def handle_error(self, *_: object) -> None:
         """Say nothing of clients that went away."""

@@ -33,6 +33,8 @@ FORBIDDEN = {
     "64:ff9b::a9fe:a9fe": "link-local",
     "2002:a00:1::1": "private",
     "2001:0:1::f5ff:fffe": "private",
+    "168.63.129.16": "Azure's own",
+    "::ffff:168.63.129.16": "Azure's own",
 }
 
 

@@ -509,11 +509,22 @@ def test_a_file_that_has_no_room_is_not_begun(site: Site, into: Fetch) -> None:
     assert into.names == []
 
 
+def test_a_file_may_be_called_like_one_that_is_not_whole_yet(site: Site, into: Fetch) -> None:
+    site.answers = {"/train.part": [body(b"one")], "/train": [body(b"two")]}
+    into(site.url("/train.part"), site.url("/train"))
+
+    assert {path.name: path.read_bytes() for path in into.into.iterdir()} == {
+        "train.part": b"one",
+        "train": b"two",
+    }
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
 def test_a_full_disk_is_called_so(site: Site, into: Fetch) -> None:
     site.answers["/a"] = [body(CONTENT)]
     into.into.mkdir()
-    (into.into / "a.part").symlink_to("/dev/full")
+    (into.into / ".unfinished").mkdir(parents=True)
+    (into.into / ".unfinished/a").symlink_to("/dev/full")
 
     with pytest.raises(StepFailed) as failed:
         into(site.url("/a"))

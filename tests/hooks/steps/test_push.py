@@ -17,6 +17,8 @@ from hooks.steps.failures import CannotBe, StepFailed
 from hooks.steps.images import DOCKER, OCI, Family, digest_of, encode, parse_platform
 from hooks.steps.push import Order, Pushed, push
 from hooks.steps.registry import Words
+from hooks.steps.transport import Transport
+from hooks.steps.trust import trust
 from tests.hooks.steps.certificates import Authority
 from tests.hooks.steps.conftest import Time
 from tests.hooks.steps.registries import Registry, running
@@ -494,9 +496,19 @@ def test_without_a_result_nothing_is_tried(pushing: Push) -> None:
     assert pushing.time.waits == []
 
 
-def test_plain_http_is_spoken_to_this_machine_only(pushing: Push) -> None:
-    with pytest.raises(StepFailed, match=r"^registry\.invalid does not answer: "):
-        pushing("registry.invalid/adapter:1")
+def test_plain_http_is_spoken_to_this_machine_only() -> None:
+    with pytest.raises(StepFailed, match=r"registry\.example/v2/ is not https, and"):
+        Transport(trust()).send("GET", "http://registry.example/v2/", {})
+
+
+def test_blobs_that_the_registry_keeps_elsewhere_are_there(pushing: Push, site: Site) -> None:
+    site.head = status(307, Location="http://store.example/blob")
+    site.answers = fake_registry({"/v2/adapter/manifests/1": [status(201), body(b"{}")]})
+
+    with pytest.raises(StepFailed, match="was pushed and the registry has"):
+        pushing(f"127.0.0.1:{site.server_port}/adapter:1")
+
+    assert [asked.path for asked in site.asked if "uploads" in asked.path] == []
 
 
 @pytest.mark.parametrize(
