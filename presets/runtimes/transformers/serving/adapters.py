@@ -71,7 +71,7 @@ def parsed_strength(name: str, text: str) -> float:
     Return the number that a strength's text says.
 
     Raises:
-        LoadError: It says none, or an infinite one.
+        LoadError: It says none, or one that is not from 0 to 1.
 
     """
     try:
@@ -82,5 +82,10 @@ def parsed_strength(name: str, text: str) -> float:
         raise LoadError(
             f"adapter {name}: its strength, the environment variable {name}, is {text!r}, which is "
             "not a number"
+        )
+    if not 0 <= strength <= 1:
+        raise LoadError(
+            f"adapter {name}: its strength, the environment variable {name}, is {text!r}, must be "
+            "from 0 to 1"
         )
     return strength

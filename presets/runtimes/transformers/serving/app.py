@@ -1,6 +1,9 @@
 """The HTTP application: Kaito's routes, OpenAI's, health and metrics, and how errors are told."""
 
+import logging
 import time
+from collections.abc import Sequence
+from typing import Any
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exception_handlers import http_exception_handler, request_validation_exception_handler
@@ -19,6 +22,8 @@ from serving.metrics import Metrics, add_metrics_route
 from serving.openai import errors
 from serving.openai.routes import routes as openai_routes
 from serving.service import NotReadyError, Service
+
+LOG = logging.getLogger("metakaito.requests")
 
 RETRY_SOON = {"Retry-After": "5"}
 
@@ -59,7 +64,10 @@ def add_error_handlers(app: FastAPI) -> None:  # noqa: C901  (one small handler 
     async def invalid(request: Request, error: RequestValidationError) -> Response:
         if is_openai(request):
             return errors.validation_response(error.errors())
-        return await request_validation_exception_handler(request, error)
+        try:
+            return await request_validation_exception_handler(request, error)
+        except ValueError:  # it repeats what was sent, which JSON may not be able to say
+            return JSONResponse({"detail": sayable(error.errors())}, 422)
 
     @app.exception_handler(StarletteHTTPException)
     async def refused(request: Request, error: StarletteHTTPException) -> Response:
@@ -93,11 +101,23 @@ def add_error_handlers(app: FastAPI) -> None:  # noqa: C901  (one small handler 
             return told(request, 429, error.reason, RETRY_SOON)
         if error.reason == SHUTTING_DOWN:
             return told(request, 503, error.reason, RETRY_SOON)
-        return told(request, 500, error.reason)
+        return told(request, 400 if error.unfit else 500, error.reason)
 
     @app.exception_handler(ClientGoneError)
     async def gone(_: Request, __: ClientGoneError) -> Response:
         return Response(status_code=CLIENT_CLOSED)
+
+
+def sayable(found: Sequence[Any]) -> list[dict[str, Any]]:
+    """Return what is wrong with a request, without repeating what was sent."""
+    return [
+        {
+            "type": each["type"],
+            "loc": [errors.printable(str(part)) for part in each["loc"]],
+            "msg": errors.printable(each["msg"]),
+        }
+        for each in found
+    ]
 
 
 def is_openai(request: Request) -> bool:
@@ -121,6 +141,8 @@ class Counting:
     """
     Counts requests and their duration, to the last byte of a stream, and refuses those too large.
 
+    An error that nobody thought of is logged, and told in the words of the API that was asked.
+
     Args:
         app: What it is around.
         metrics: Where it counts.
@@ -139,13 +161,13 @@ class Counting:
             await self.app(scope, receive, send)
             return
         begun = time.monotonic()
-        status = 500
+        status, begins = 500, False
         received = 0
 
         async def counted_send(message: Message) -> None:
-            nonlocal status
+            nonlocal status, begins
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, begins = message["status"], True
             await send(message)
 
         async def counted_receive() -> Message:
@@ -158,8 +180,20 @@ class Counting:
 
         try:
             await self.app(scope, counted_receive, counted_send)
+        except Exception as error:
+            # Not a handler of the application: after those uvicorn breaks the connection off, on
+            # which the client may have its next request on its way.
+            if begins:
+                raise
+            LOG.exception("a request failed")
+            answer = told(Request(scope), 500, errors.unexpected(error))
+            await answer(scope, receive, counted_send)
         finally:
             endpoint = endpoint_of(scope)
+            LOG.debug(
+                "%s %s: %d after %.3f s",
+                scope["method"], endpoint, status, time.monotonic() - begun,
+            )  # fmt: skip
             self.metrics.requests.labels(endpoint, str(status)).inc()
             self.metrics.duration.labels(endpoint).observe(time.monotonic() - begun)
 

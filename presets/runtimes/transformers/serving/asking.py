@@ -5,8 +5,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TypeVar
 
 from fastapi import Request
+from pydantic import BaseModel
 
-from serving.engine.generation import Generation, GenerationError, Piece
+from serving.engine.generation import Generation, Piece
+from serving.engine.options import OptionError
 from serving.engine.scheduler import Scheduler
 
 Told = TypeVar("Told")
@@ -22,16 +24,73 @@ class ClientGoneError(Exception):
     """The client closed the connection before it had its answer."""
 
 
-async def computed(request: Request, call: Callable[[], Told]) -> Told:
+async def computed(request: Request, call: Callable[[], Told], answers: int = 1) -> Told:
     """
-    Return what a call returns; with a long request, off the event loop.
+    Return what a call returns; with a long request, or for several answers, off the event loop.
 
     Tokens of a megabyte of text take a second, in which ``/healthz`` has to answer; for a short one
     a thread would take longer than the call.
     """
-    if int(request.headers.get("content-length", LONG_REQUEST)) < LONG_REQUEST:
+    short = int(request.headers.get("content-length", LONG_REQUEST)) < LONG_REQUEST
+    if short and answers == 1:
         return call()
     return await asyncio.to_thread(call)
+
+
+def require_room(scheduler: Scheduler, field: str, answers: int) -> None:
+    """
+    Refuse more answers than there is ever room for, before anything is computed for them.
+
+    Raises:
+        OptionError: With the limit.
+
+    """
+    if answers > scheduler.capacity:
+        raise OptionError(
+            field,
+            f"{answers} answers are asked for, and this server takes {scheduler.capacity} at a "
+            "time, in work and waiting: ask for fewer",
+        )
+
+
+def require_text(field: str, value: object) -> None:
+    """
+    Refuse text that has no bytes: JSON can write half a character, as D83D alone.
+
+    Args:
+        field: That which it is in.
+        value: Text, or lists and objects with text in them.
+
+    Raises:
+        OptionError: With the field.
+
+    """
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise OptionError(
+                field, f"has half a character (a lone surrogate) at position {error.start}"
+            ) from error
+    elif isinstance(value, dict):
+        require_text(field, list(value))
+        for each in value.values():
+            require_text(field, each)
+    elif isinstance(value, list) and not (value and isinstance(value[0], int)):
+        for each in value:
+            require_text(field, each)
+
+
+def require_texts(question: BaseModel) -> None:
+    """
+    Refuse a question with text that has no bytes.
+
+    Raises:
+        OptionError: With the field.
+
+    """
+    for field, value in question.model_dump(include=question.model_fields_set).items():
+        require_text(field, value)
 
 
 def submit(scheduler: Scheduler, generations: Sequence[Generation]) -> None:
@@ -104,6 +163,7 @@ async def interleaved(
     Raises:
         ClientGoneError: The client closed the connection.
         GenerationError: The engine could not go on.
+        Exception: Whatever a stream raised.
 
     """
     inbox: asyncio.Queue[tuple[int, Told] | Exception | None] = asyncio.Queue()
@@ -113,7 +173,7 @@ async def interleaved(
             async for told in stream:
                 inbox.put_nowait((number, told))
             inbox.put_nowait(None)
-        except GenerationError as error:
+        except Exception as error:  # noqa: BLE001  (raised where the stream is read)
             inbox.put_nowait(error)
 
     async def watch() -> None:

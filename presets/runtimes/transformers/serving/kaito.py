@@ -9,10 +9,10 @@ from typing import Any
 from fastapi import APIRouter, HTTPException, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from serving.asking import ask, computed
+from serving.asking import ask, computed, require_room, require_texts
 from serving.conversation import template_ids
 from serving.engine.generation import Generation
-from serving.engine.options import OptionError, make_plan
+from serving.engine.options import OptionError, make_plan, require_known, vocabulary_size
 from serving.service import Ready, Service
 
 
@@ -97,6 +97,7 @@ def routes(service: Service) -> APIRouter:
         check(question, service.arguments.pipeline)
         ready = service.ready()
         try:
+            require_room(ready.scheduler, "num_return_sequences", several(question))
             if service.arguments.pipeline == "conversational":
                 return Answer(Result=await reply(question, ready, request))
             return Answer(Result=await continuation(question, ready, request))
@@ -140,19 +141,26 @@ def check(question: Chat, pipeline: str) -> None:
 
 async def continuation(question: Chat, ready: Ready, request: Request) -> str:
     """Return how the prompt goes on, all sequences one after the other."""
-    ids, options = await computed(request, lambda: continued(question, ready))
+    generations = await computed(request, lambda: continued(question, ready), several(question))
     begin = question.prompt or "" if question.return_full_text else ""
-    return "".join([begin + text for text in await texts(ids, options, question, ready, request)])
+    return "".join([begin + text for text in await texts(generations, question, ready, request)])
 
 
-def continued(question: Chat, ready: Ready) -> tuple[list[int], dict[str, Any]]:
+def several(question: Chat) -> int:
+    """Return how many answers are asked for; what is no number is refused later."""
+    told = (question.generate_kwargs.model_extra or {}).get("num_return_sequences")
+    return told if isinstance(told, int) else 1
+
+
+def continued(question: Chat, ready: Ready) -> list[Generation]:
     """
-    Return the tokens of a prompt and the options of ``generate()``.
+    Return what a prompt asks of the engine.
 
     Raises:
-        OptionError: The prompt cannot be shortened as it should.
+        OptionError: An option cannot be applied, or the prompt not be shortened as it should.
 
     """
+    require_texts(question)
     prefix = question.prefix or ""
     ids = ready.tokenizer(prefix + (question.prompt or ""))["input_ids"]
     options = generate_options(question, ready)
@@ -164,23 +172,39 @@ def continued(question: Chat, ready: Ready) -> tuple[list[int], dict[str, Any]]:
                 options[name] += more
     if question.handle_long_generation == "hole":
         ids = shortened(ids, options, ready)
-    return ids, options
+    return planned(ids, options, ready)
 
 
 async def reply(question: Chat, ready: Ready, request: Request) -> str:
     """Return the next message, as Python writes a dictionary: Kaito's answer is ``str`` of it."""
-    messages = [message.model_dump() for message in question.messages or ()]
-    ids = await computed(request, lambda: template_ids(messages, ready.tokenizer))
-    found = await texts(ids, generate_options(question, ready), question, ready, request)
+    generations = await computed(request, lambda: replied(question, ready), several(question))
+    found = await texts(generations, question, ready, request)
     return str({"role": "assistant", "content": found[0]})
+
+
+def replied(question: Chat, ready: Ready) -> list[Generation]:
+    """
+    Return what a conversation asks of the engine.
+
+    Raises:
+        OptionError: An option cannot be applied, or the messages not be written.
+
+    """
+    require_texts(question)
+    messages = [message.model_dump() for message in question.messages or ()]
+    ids = template_ids(messages, ready.tokenizer)
+    return planned(ids, generate_options(question, ready), ready)
 
 
 def generate_options(question: Chat, ready: Ready) -> dict[str, Any]:
     """Return the options of ``generate()``, with those tokens that the tokenizer knows."""
     options = question.generate_kwargs.model_dump()
+    size = vocabulary_size(ready.model)
     for name in ("pad_token_id", "eos_token_id"):
-        if options[name] is None:
-            options[name] = getattr(ready.tokenizer, name)
+        token = getattr(ready.tokenizer, name)
+        # Some tokenizers have a padding that their model does not know.
+        if options[name] is None and token is not None and token < size:
+            options[name] = token
     return options
 
 
@@ -211,21 +235,28 @@ def shortened(ids: list[int], options: dict[str, Any], ready: Ready) -> list[int
     return ids[-(room - new) :]
 
 
+def planned(ids: list[int], options: dict[str, Any], ready: Ready) -> list[Generation]:
+    """
+    Return the generations of a prompt: one for each sequence, if the batch can do them.
+
+    Raises:
+        OptionError: An option cannot be applied.
+
+    """
+    require_known(options)
+    wanted = options.pop("num_return_sequences", None) or 1
+    plan = make_plan(ready.model, ready.tokenizer, len(ids), options)
+    if plan.alone and wanted > 1:
+        options["num_return_sequences"] = wanted
+        return [Generation(ids, make_plan(ready.model, ready.tokenizer, len(ids), options))]
+    more = (make_plan(ready.model, ready.tokenizer, len(ids), options) for _ in range(wanted - 1))
+    return [Generation(ids, each) for each in (plan, *more)]
+
+
 async def texts(
-    ids: list[int], options: dict[str, Any], question: Chat, ready: Ready, request: Request
+    generations: list[Generation], question: Chat, ready: Ready, request: Request
 ) -> list[str]:
     """Return the text of each sequence that was asked for."""
-    several = options.pop("num_return_sequences", None) or 1
-    plan = make_plan(ready.model, ready.tokenizer, len(ids), options)
-    if plan.alone and several > 1:
-        options["num_return_sequences"] = several
-        plans = [make_plan(ready.model, ready.tokenizer, len(ids), options)]
-    else:
-        more = (
-            make_plan(ready.model, ready.tokenizer, len(ids), options) for _ in range(several - 1)
-        )
-        plans = [plan, *more]
-    generations = [Generation(ids, each) for each in plans]
     sequences = [
         sequence
         for piece in await ask(ready.scheduler, request, generations)

@@ -16,7 +16,7 @@ from serving.listening import Server, listening_socket
 from serving.loading import load_model, one_line
 from serving.process import leave_at_once
 from serving.refusal import LoadError
-from serving.service import Service, limits
+from serving.service import Service, limits, require_finite_scores
 from serving.settings import Settings, adapter_strengths
 
 LOG = logging.getLogger("metakaito")
@@ -103,6 +103,7 @@ def load_service(service: Service, loop: asyncio.AbstractEventLoop) -> None:
         model = with_adapters(model, adapters, arguments.combination_type)
     else:
         LOG.warning("Did not find any valid adapters mounted at %s", settings.adapter_path)
+    require_finite_scores(model, [each.name for each in adapters if each.strength != 0])
     service.model, service.tokenizer = model, tokenizer
     LOG.info("Model loaded successfully")
     taken = limits(settings, model, tokenizer)

@@ -36,7 +36,7 @@ def with_adapters(
     model: PreTrainedModel, adapters: list[Adapter], combination_type: str
 ) -> PreTrainedModel:
     """
-    Return the model with all adapters applied, as one that is called ``combined_adapter``.
+    Return the model with all adapters applied; several become one called ``combined_adapter``.
 
     A strength of 0 leaves an adapter out, so that nothing but such adapters is the model itself. A
     single adapter is scaled and not combined, so that at strength 1 it is exactly itself. For
@@ -52,34 +52,99 @@ def with_adapters(
         LoadError: An adapter cannot be read, does not fit, or cannot be combined.
 
     """
+    used = [adapter for adapter in adapters if adapter.strength != 0]
+    configs = {adapter.key: adapter_config(adapter) for adapter in adapters}
+    for adapter in used:
+        require_applicable(adapter, configs[adapter.key], alone=len(used) == 1)
+    # Before anything is changed: a module that an adapter has whole would otherwise be the other's.
+    weights = {
+        adapter.key: adapter_weights(adapter)
+        if adapter in used
+        else lora_weights(model, adapter, adapter_weights(adapter))
+        for adapter in adapters
+    }
     peft_model: PeftModel | None = None
     for adapter in adapters:
-        peft_model = loaded(model, peft_model, adapter, adapter.key)
+        config = configs[adapter.key]
+        if adapter not in used:
+            config.bias, config.modules_to_save = "none", None
+        peft_model = loaded(model, peft_model, adapter, config, weights[adapter.key])
     LOG.info("Adapter added: %s", ", ".join(sorted(adapter.name for adapter in adapters)))
     tuned = cast("PeftModel", peft_model)
-    used = [adapter for adapter in adapters if adapter.strength != 0]
     if not used:
         return cast("PreTrainedModel", tuned.unload())
-    combine(tuned, used, combination_type)
-    tuned.set_adapter(COMBINED)
+    kept = combined(tuned, used, combination_type)
+    tuned.set_adapter(kept)
     for adapter in adapters:
-        tuned.delete_adapter(adapter.key)
+        if adapter.key != kept:
+            tuned.delete_adapter(adapter.key)
     tuned.eval()
     return cast("PreTrainedModel", tuned.get_base_model())
 
 
-def loaded(
-    model: PreTrainedModel, peft_model: PeftModel | None, adapter: Adapter, key: str
-) -> PeftModel:
+def require_applicable(adapter: Adapter, config: LoraConfig, *, alone: bool) -> None:
     """
-    Return the model with one more adapter, under a key.
+    Refuse an adapter that cannot be applied with its strength, or with others.
 
     Raises:
-        LoadError: The files are broken, or are for another model.
+        LoadError: With the reason.
 
     """
-    config = adapter_config(adapter)
-    weights = adapter_weights(adapter)
+    if not alone and uncombinable(config):
+        raise LoadError(
+            f"adapter {adapter.name}: changes more than LoRA's matrices (DoRA, biases or whole "
+            "modules) and cannot be combined with others: serve it alone"
+        )
+    if adapter.strength != 1 and (config.modules_to_save or config.bias != "none"):
+        raise LoadError(
+            f"adapter {adapter.name}: its strength is {adapter.strength:g}, but it replaces biases "
+            "or whole modules (modules_to_save), which have no strength: it has to be 0 or 1"
+        )
+
+
+def lora_weights(
+    model: PreTrainedModel, adapter: Adapter, weights: dict[str, torch.Tensor]
+) -> dict[str, torch.Tensor]:
+    """
+    Return LoRA's own weights of an adapter, without the biases and modules that it replaces.
+
+    Raises:
+        LoadError: What it replaces is not in the model, or has another shape.
+
+    """
+    shapes = {name: each.shape for name, each in model.state_dict(keep_vars=True).items()}
+    for name, tensor in weights.items():
+        if "lora_" in name:
+            continue
+        place = name.removeprefix("base_model.model.").replace(".base_layer.", ".")
+        if place not in shapes:
+            raise LoadError(
+                f"adapter {adapter.name}: was made for another model: it has weights for {name}, "
+                "which this model does not have"
+            )
+        if shapes[place] != tensor.shape:
+            raise LoadError(
+                f"adapter {adapter.name}: does not fit this model: {name} has the shape "
+                f"{tuple(tensor.shape)} and not {tuple(shapes[place])}"
+            )
+    return {name: tensor for name, tensor in weights.items() if "lora_" in name}
+
+
+def loaded(
+    model: PreTrainedModel,
+    peft_model: PeftModel | None,
+    adapter: Adapter,
+    config: LoraConfig,
+    weights: dict[str, torch.Tensor],
+) -> PeftModel:
+    """
+    Return the model with one more adapter, under its key.
+
+    Raises:
+        LoadError: It is for another model.
+
+    """
+    key = adapter.key
     try:
         if peft_model is None:
             peft_model = PeftModel(model, config, adapter_name=key)
@@ -142,12 +207,18 @@ def adapter_weights(adapter: Adapter) -> dict[str, torch.Tensor]:
         raise LoadError(
             f"adapter {adapter.name}: its weights cannot be read: {one_line(error)[:300]}"
         ) from error
+    spoiled = next((name for name, each in weights.items() if not each.isfinite().all()), None)
+    if spoiled is not None:
+        raise LoadError(
+            f"adapter {adapter.name}: its weights {spoiled} are not all finite numbers: its "
+            "training has diverged"
+        )
     return weights
 
 
-def combine(model: PeftModel, adapters: list[Adapter], combination_type: str) -> None:
+def combined(model: PeftModel, adapters: list[Adapter], combination_type: str) -> str:
     """
-    Add the adapter that all of them are together.
+    Return the key of the adapter that all of them are together, which may be one of them.
 
     Raises:
         LoadError: PEFT cannot combine them so.
@@ -155,17 +226,10 @@ def combine(model: PeftModel, adapters: list[Adapter], combination_type: str) ->
     """
     only = adapters[0]
     if len(adapters) == 1:
-        loaded(cast("PreTrainedModel", None), model, only, COMBINED)
         for layer in lora_layers(model):
-            if COMBINED in layer.scaling:
-                layer.scaling[COMBINED] *= only.strength
-        return
-    unfit = [adapter for adapter in adapters if uncombinable(model.peft_config[adapter.key])]
-    if unfit:
-        raise LoadError(
-            f"adapter {unfit[0].name}: changes more than LoRA's matrices (DoRA, biases or whole "
-            "modules) and cannot be combined with others: serve it alone"
-        )
+            if only.key in layer.scaling:
+                layer.scaling[only.key] *= only.strength
+        return only.key
     try:
         model.base_model.add_weighted_adapter(
             [adapter.key for adapter in adapters],
@@ -184,6 +248,7 @@ def combine(model: PeftModel, adapters: list[Adapter], combination_type: str) ->
     for layer in lora_layers(model):
         if COMBINED in layer.scaling:
             layer.scaling[COMBINED] = 1.0
+    return COMBINED
 
 
 def needs_density(combination_type: str) -> bool:

@@ -13,9 +13,10 @@ from serving.arguments import Arguments
 from serving.engine.batch import Batch, Row
 from serving.engine.generation import Generation
 from serving.engine.line import Limits
-from serving.engine.options import batchable, make_plan
+from serving.engine.options import batchable, make_plan, vocabulary_size
 from serving.engine.scheduler import Scheduler
 from serving.metrics import Metrics
+from serving.refusal import LoadError
 from serving.settings import Settings
 from telemetry.readings import read_cpu
 
@@ -56,7 +57,7 @@ class Service:
             return "Model not initialized"
         if self.scheduler is None:
             return "Pipeline not initialized"
-        return self.scheduler.broken
+        return self.scheduler.trouble()
 
     def ready(self) -> "Ready":
         """
@@ -82,6 +83,29 @@ class Ready:
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     scheduler: Scheduler
+
+
+@torch.inference_mode()
+def require_finite_scores(model: PreTrainedModel, adapters: list[str]) -> None:
+    """
+    Refuse a model that computes, but nothing that could be chosen from.
+
+    Args:
+        model: Loaded, with its adapters.
+        adapters: The names of those, which are the likely cause.
+
+    Raises:
+        LoadError: Its scores are not finite numbers.
+
+    """
+    size = vocabulary_size(model)
+    ids = torch.arange(min(8, size), device=model.device).unsqueeze(0)
+    if not bool(model(input_ids=ids).logits.amax(dim=-1).isfinite().all()):
+        what = f"with the adapters {', '.join(adapters)} the model" if adapters else "the model"
+        raise LoadError(
+            f"{what} gives scores that are not finite numbers: its training has diverged, or its "
+            "weights are broken"
+        )
 
 
 def limits(

@@ -6,18 +6,23 @@ import torch
 from transformers import PreTrainedModel
 
 from serving.engine.generation import Finish, Generation, Piece
-from serving.engine.key_values import KeyValues
-from serving.engine.sampling import Logprobs, logprobs_of, next_tokens
+from serving.engine.key_values import COLUMNS_AHEAD, KeyValues
+from serving.engine.sampling import ChoiceError, Logprobs, logprobs_of, next_tokens
 
 
 @dataclass(eq=False)
 class Row:
-    """A request in a batch: its tokens so far, prompt and answer, and those not yet delivered."""
+    """
+    A request in a batch: its tokens so far, prompt and answer, and those not yet delivered.
+
+    ``failure`` says why it has no next token; it then has to leave before the next step.
+    """
 
     generation: Generation
     tokens: list[int]
     fresh: list[int] = field(default_factory=list)
     logprobs: list[Logprobs] = field(default_factory=list)
+    failure: ChoiceError | None = None
 
     @property
     def length(self) -> int:
@@ -62,12 +67,25 @@ class Batch:
 
     @property
     def cells(self) -> int:
-        """Keys and values in use, in tokens, with the padding."""
-        return len(self.rows) * self.cache.length
+        """Keys and values that are allocated, in tokens, with the padding and the room ahead."""
+        return self.cache.cells
 
     def cells_with(self, more: int, longest: int) -> int:
-        """Return what it would take with so many more rows, the longest of this length."""
-        return (len(self.rows) + more) * max(self.cache.length, longest)
+        """Return what will be allocated with so many more rows, the longest of this length."""
+        columns = max(self.cache.length, longest) + COLUMNS_AHEAD
+        return max(self.cells, (len(self.rows) + more) * columns)
+
+    def cells_after_step(self) -> int:
+        """Return what will be allocated after one more step."""
+        if not self.rows or self.cache.columns_ahead:
+            return self.cells
+        return len(self.rows) * (self.cache.length + 1 + COLUMNS_AHEAD)
+
+    def compact(self, most: float = 1.0) -> None:
+        """Free what is allocated, if it is more than so many times what is needed."""
+        needed = len(self.rows) * (self.cache.length + COLUMNS_AHEAD)
+        if self.rows and self.cells > most * needed:
+            self.cache.compact()
 
     @torch.inference_mode()
     def prefill(self, rows: list[Row], chunk: int) -> None:
@@ -127,10 +145,13 @@ class Batch:
         return logits.to(device=self.model.device, dtype=torch.float32)
 
     def choose(self, logits: torch.Tensor) -> None:
-        """Add the next token to each row."""
+        """Add the next token to each row, or why it has none."""
         choosers = [row.generation.plan.chooser for row in self.rows]
         chosen = next_tokens(logits, choosers, [row.tokens for row in self.rows], self.shared)
         for index, (row, token) in enumerate(zip(self.rows, chosen, strict=True)):
+            if isinstance(token, ChoiceError):
+                row.failure = token
+                continue
             row.tokens.append(token)
             row.fresh.append(token)
             alternatives = choosers[index].logprobs

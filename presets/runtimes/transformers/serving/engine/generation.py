@@ -24,13 +24,15 @@ class GenerationError(Exception):
     Args:
         reason: What happened, for the client.
         busy: Whether it was the load, so that asking again later may help.
+        unfit: Whether it was what the request asks for, so that asking again is in vain.
 
     """
 
-    def __init__(self, reason: str, *, busy: bool = False) -> None:
+    def __init__(self, reason: str, *, busy: bool = False, unfit: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.busy = busy
+        self.unfit = unfit
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,7 @@ class PaddedLayer(CacheLayerMixin):
         rows, left = self.rows + other.rows, max(self.length, other.length)
         keys = self.keys
         if rows > keys.shape[0] or left > self.end:
-            self.reallocate(max(rows, keys.shape[0]), left, COLUMNS_AHEAD)
+            self.reallocate(rows, left, COLUMNS_AHEAD)
             keys = self.keys
         values = self.values
         added = (slice(self.rows, rows), slice(None), slice(self.end - other.length, self.end))
@@ -108,6 +108,10 @@ class PaddedLayer(CacheLayerMixin):
             for states in (self.keys, self.values):
                 states[row] = states[last]
         self.rows, self.start = last, self.end - length
+
+    def keep(self, rows: int, length: int) -> None:
+        """Go back to the first rows, the longest of this length."""
+        self.rows, self.start = rows, self.end - length
 
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
         """Return how many columns a mask has, and which is the first."""
@@ -138,10 +142,34 @@ class KeyValues(Cache):
         """Columns in use: tokens of the longest row."""
         return self.padded[0].length if self.layers else 0
 
+    @property
+    def cells(self) -> int:
+        """Tokens for which there is room allocated, in all rows together."""
+        if not self.layers:
+            return 0
+        rows, _, columns, _ = self.padded[0].keys.shape
+        return rows * columns
+
+    @property
+    def columns_ahead(self) -> int:
+        """Columns that can be written before more have to be allocated."""
+        return self.padded[0].keys.shape[2] - self.padded[0].end if self.layers else 0
+
     def append(self, other: "KeyValues") -> None:
-        """Add the rows of another batch below these."""
-        for layer, added in zip(self.padded, other.padded, strict=True):
-            layer.append(added)
+        """Add the rows of another batch below these; if that fails, these are as before."""
+        rows, length = self.padded[0].rows, self.length
+        try:
+            for layer, added in zip(self.padded, other.padded, strict=True):
+                layer.append(added)
+        except BaseException:
+            for layer in self.padded:
+                layer.keep(rows, length)
+            raise
+
+    def compact(self) -> None:
+        """Keep no more room than the rows need, with some ahead."""
+        for layer in self.padded:
+            layer.reallocate(layer.rows, layer.length, COLUMNS_AHEAD)
 
     def remove(self, row: int, length: int) -> None:
         """

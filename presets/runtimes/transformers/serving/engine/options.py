@@ -2,11 +2,22 @@
 
 import copy
 import difflib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import StrictBool, StrictFloat, StrictInt, StrictStr, TypeAdapter, ValidationError
+import torch
+from pydantic import (
+    AfterValidator,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    TypeAdapter,
+    ValidationError,
+)
 from transformers import (
     EosTokenCriteria,
     GenerationConfig,
@@ -58,13 +69,32 @@ REFUSED = {
 }  # fmt: skip
 """Options of ``generate()`` that are not for a request, and why."""
 
-NUMBER = StrictInt | StrictFloat
+
+def finite(number: float) -> float:
+    """
+    Return a number that 32 bits can hold.
+
+    Raises:
+        ValueError: It is too large, infinite, or none.
+
+    """
+    if abs(number) > LARGEST or math.isnan(number):
+        raise ValueError("has to be a finite number of 32 bits")
+    return number
+
+
+LARGEST = torch.finfo(torch.float32).max
+
+NUMBER = Annotated[StrictInt | StrictFloat, AfterValidator(finite)]
+
+COUNT = Annotated[StrictInt, Field(ge=1)]
 
 KINDS: dict[str, Any] = {
+    **dict.fromkeys(("num_beams", "num_return_sequences"), COUNT),
     **dict.fromkeys(
-        ("max_length", "max_new_tokens", "min_length", "min_new_tokens", "num_beams", "top_k",
-         "no_repeat_ngram_size", "num_return_sequences", "forced_bos_token_id", "pad_token_id",
-         "bos_token_id", "prompt_lookup_num_tokens", "max_matching_ngram_size"),
+        ("max_length", "max_new_tokens", "min_length", "min_new_tokens", "top_k",
+         "no_repeat_ngram_size", "forced_bos_token_id", "pad_token_id", "bos_token_id",
+         "prompt_lookup_num_tokens", "max_matching_ngram_size"),
         StrictInt,
     ),
     **dict.fromkeys(
@@ -155,6 +185,41 @@ def require_known(options: Mapping[str, object]) -> None:
                 raise OptionError(name, f"is {value!r}: {told[0].lower()}{told[1:]}") from error
 
 
+TOKENS = (
+    "eos_token_id", "pad_token_id", "bos_token_id", "forced_bos_token_id", "forced_eos_token_id",
+    "suppress_tokens", "begin_suppress_tokens", "bad_words_ids",
+)  # fmt: skip
+"""Options that are tokens; those of ``sequence_bias`` stand beside numbers."""
+
+
+def require_tokens(model: PreTrainedModel, options: Mapping[str, Any]) -> None:
+    """
+    Refuse tokens that the model does not have; a GPU stops computing at all for one of them.
+
+    Raises:
+        OptionError: With the first of them.
+
+    """
+    size = vocabulary_size(model)
+    biased = [tokens for tokens, _ in options.get("sequence_bias") or ()]
+    for name, value in [(name, options.get(name)) for name in TOKENS] + [("sequence_bias", biased)]:
+        strange = next((token for token in flat(value) if not 0 <= token < size), None)
+        if strange is not None:
+            raise OptionError(name, f"there is no token {strange}: the vocabulary has {size}")
+
+
+def flat(tokens: Any) -> list[int]:  # noqa: ANN401  (lists of lists, to any depth)
+    """Return the tokens of a list of lists."""
+    if isinstance(tokens, list | tuple):
+        return [token for each in tokens for token in flat(each)]
+    return [] if tokens is None else [int(tokens)]
+
+
+def vocabulary_size(model: PreTrainedModel) -> int:
+    """Return how many tokens the model has."""
+    return int(model.config.get_text_config().vocab_size)
+
+
 def make_plan(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
@@ -183,6 +248,7 @@ def make_plan(
 
     """
     require_known(options)
+    require_tokens(model, options)
     given = {name: value for name, value in options.items() if value is not None}
     if isinstance(marking := given.get("watermarking_config"), dict):
         given["watermarking_config"] = watermarking(marking)
@@ -205,7 +271,8 @@ def make_plan(
         criteria = model._get_stopping_criteria(config, StoppingCriteriaList(), tokenizer=tokenizer)  # noqa: SLF001
     except OptionError:
         raise
-    except (TypeError, ValueError, AttributeError, RuntimeError) as error:
+    except Exception as error:
+        # What transformers raises for options that cannot be is of any kind.
         raise OptionError("generate_kwargs", sentence(error)) from error
     ends = config._eos_token_tensor  # noqa: SLF001
     return Plan(
@@ -243,15 +310,21 @@ def total_length(
         option, new = "max_length", int(config.max_length) - prompt_length
     if prompt_length == 0:
         raise OptionError("prompt", "has no tokens; the model needs one at least")
+    context = context_length(model)
     if new < 1:
         if option == "max_new_tokens":
             raise OptionError(option, f"is {new}, must be 1 at least")
+        if context is not None and prompt_length >= context:
+            raise OptionError(
+                option,
+                f"the prompt has {prompt_length} tokens, but the model's context is {context} "
+                "tokens for prompt and answer together: shorten the prompt",
+            )
         raise OptionError(
             option,
             f"is {given.get('max_length', config.max_length)} and counts the prompt, which has "
             f"{prompt_length} tokens: raise it, or set max_new_tokens instead",
         )
-    context = context_length(model)
     if context is not None and prompt_length + new > context:
         raise OptionError(
             option,

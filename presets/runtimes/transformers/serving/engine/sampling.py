@@ -104,11 +104,31 @@ def chooser(
     )
 
 
+NO_TOKEN = -1
+"""Stands for the choice of a row whose scores leave nothing to choose."""
+
+
+class ChoiceError(Exception):
+    """
+    A row has no next token; those beside it have theirs.
+
+    Args:
+        reason: Why.
+        options: Whether the request's own options did it, and not the model.
+
+    """
+
+    def __init__(self, reason: str, *, options: bool) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.options = options
+
+
 def next_tokens(
     logits: torch.Tensor, choosers: list[Chooser], tokens: list[list[int]], shared: torch.Generator
-) -> list[int]:
+) -> list[int | ChoiceError]:
     """
-    Return one token for each row.
+    Return one token for each row, or why it has none.
 
     Args:
         logits: ``[rows, vocabulary]``, 32-bit floats; they are not changed.
@@ -118,6 +138,7 @@ def next_tokens(
 
     """
     chosen = torch.empty(len(choosers), dtype=torch.long, device=logits.device)
+    failed: dict[int, ChoiceError] = {}
     for rows in grouped(choosers):
         index = torch.tensor(rows, device=logits.device)
         first = choosers[rows[0]]
@@ -128,9 +149,34 @@ def next_tokens(
                 if first.needs_history
                 else torch.empty((len(rows), 0), dtype=torch.long, device=logits.device)
             )
-            scores = first.processors(history, scores.clone())
+            try:
+                scores = first.processors(history, scores.clone())
+            except torch.OutOfMemoryError:
+                raise
+            except Exception as error:  # noqa: BLE001  (only the rows with these options fail)
+                reason = f"generate_kwargs: cannot be applied: {error}".splitlines()[0]
+                failed |= dict.fromkeys(rows, ChoiceError(reason, options=True))
+                chosen[index] = NO_TOKEN
+                continue
         chosen[index] = drawn(scores, [choosers[row] for row in rows], shared)
-    return [int(token) for token in chosen.tolist()]
+    found: list[int | ChoiceError] = []
+    for row, token in enumerate(chosen.tolist()):
+        if token == NO_TOKEN:
+            found.append(failed.get(row) or nothing_left(logits[row]))
+        else:
+            found.append(int(token))
+    return found
+
+
+def nothing_left(logits: torch.Tensor) -> ChoiceError:
+    """Return why there is nothing to choose, from what the model said."""
+    if bool(logits.amax().isfinite()):
+        return ChoiceError(
+            "generate_kwargs: leave no token to choose: the scores become infinite, or all tokens "
+            "are forbidden",
+            options=True,
+        )
+    return ChoiceError("the model's scores are not finite numbers", options=False)
 
 
 def grouped(choosers: list[Chooser]) -> list[list[int]]:
@@ -143,18 +189,25 @@ def grouped(choosers: list[Chooser]) -> list[list[int]]:
 
 
 def drawn(scores: torch.Tensor, choosers: list[Chooser], shared: torch.Generator) -> torch.Tensor:
-    """Return the likeliest token of each row, or one drawn by its probability."""
+    """
+    Return the likeliest token of each row, or one drawn by its probability.
+
+    ``NO_TOKEN`` is for rows whose highest score is not finite: their probabilities are NaN, for
+    which a GPU would stop computing at all.
+    """
+    fit = scores.amax(dim=-1).isfinite()
     if not choosers[0].sample:
-        return scores.argmax(dim=-1)
-    probabilities = scores.softmax(dim=-1)
+        return scores.argmax(dim=-1).where(fit, NO_TOKEN)
+    probabilities = scores.softmax(dim=-1).where(fit.unsqueeze(1), 1.0)
     if all(each.generator is None for each in choosers):
-        return torch.multinomial(probabilities, 1, generator=shared).squeeze(1)
-    return torch.cat(
+        return torch.multinomial(probabilities, 1, generator=shared).squeeze(1).where(fit, NO_TOKEN)
+    chosen = torch.cat(
         [
             torch.multinomial(probabilities[row : row + 1], 1, generator=each.generator or shared)
             for row, each in enumerate(choosers)
         ]
-    ).squeeze(1)
+    )
+    return chosen.squeeze(1).where(fit, NO_TOKEN)
 
 
 def logprobs_of(logits: torch.Tensor, token: int, alternatives: int) -> Logprobs:

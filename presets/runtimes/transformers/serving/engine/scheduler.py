@@ -1,6 +1,7 @@
 """Decides what is computed next: one thread that owns the model."""
 
 import asyncio
+import contextlib
 import logging
 import threading
 import time
@@ -11,8 +12,10 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from serving.engine.alone import Alone
 from serving.engine.batch import Batch, Row
 from serving.engine.generation import Generation, GenerationError, Piece
+from serving.engine.key_values import COLUMNS_AHEAD
 from serving.engine.line import Limits, Line
-from serving.engine.options import long_from, make_plan, sentence
+from serving.engine.options import context_length, long_from, make_plan, sentence
+from serving.engine.sampling import ChoiceError
 from serving.metrics import Metrics
 
 LOG = logging.getLogger("metakaito.engine")
@@ -27,6 +30,15 @@ STEP_PREFILL = 2048
 
 COLUMNS_TO_GROW = 64
 """Tokens that each row has to have room for when one joins; else it would soon be put back."""
+
+WASTE = 2
+"""So many times the memory that rows need may be allocated for them, before it is freed."""
+
+USUAL_CONTEXT = 4096
+"""Tokens, where a model does not say how many it sees at once."""
+
+STEPS_TO_GROW = 256
+"""Turns after which a little more is tried again of what a shortage of memory has cut."""
 
 
 class Scheduler:
@@ -59,7 +71,9 @@ class Scheduler:
         self.metrics = metrics
         self.loop = loop
         self.line = Line(limits, metrics)
+        self.limits = limits
         self.most_rows = limits.rows
+        self.since_shortage = 0
         self.cells = limits.cells
         self.long_from = long_from(model)
         self.shared = torch.Generator(model.device)
@@ -91,7 +105,8 @@ class Scheduler:
             ClosedError: No more are taken.
 
         """
-        self.line.add(Row(generation, list(generation.prompt)), self.free_rows())
+        free = max(0, self.limits.rows - self.running())
+        self.line.add(Row(generation, list(generation.prompt)), free)
 
     def close(self) -> None:
         """Take no more; what was taken is still answered."""
@@ -107,6 +122,11 @@ class Scheduler:
             self.thread.join(seconds)
         return not self.thread.is_alive()
 
+    @property
+    def capacity(self) -> int:
+        """How many requests there may be at all, in work and waiting."""
+        return self.limits.rows + self.limits.queue
+
     def free_rows(self) -> int:
         """Return how many more rows there is room for."""
         return max(0, self.most_rows - self.running())
@@ -119,19 +139,38 @@ class Scheduler:
 
     def run(self) -> None:
         """Answer until closed and nothing is left, or until aborted."""
-        while self.line.wait_for_work(lambda: self.running() > 0):
-            try:
-                self.turn()
-            except torch.cuda.OutOfMemoryError as error:
-                self.make_room(error)
-            except Exception as error:
-                LOG.exception("a step failed")
-                self.give_up(f"the model failed: {sentence(error)}", self.joining or self.rows())
-                self.probe()
-            self.metrics.running.set(self.running())
-            self.post()
-        self.stop_alone(SHUTTING_DOWN)
-        self.give_up(self.line.closed or SHUTTING_DOWN, [*self.rows(), *self.line.clear()])
+        try:
+            while self.line.wait_for_work(lambda: self.running() > 0):
+                self.guarded_turn()
+        except Exception as error:
+            LOG.exception("the engine ends")
+            self.broken = f"the engine has failed: {sentence(error)}"
+            self.line.abort(self.broken)
+        reason = self.line.closed or SHUTTING_DOWN
+        self.stop_alone(reason)
+        self.fail([*self.rows(), *self.joining, *self.line.clear()], reason)
+        self.joining = []
+        self.empty()
+        self.post()
+
+    def trouble(self) -> str | None:
+        """Say why nothing is answered any more; None if all is well."""
+        if self.broken is None and not self.thread.is_alive():
+            return self.line.closed or "the engine has ended"
+        return self.broken
+
+    def guarded_turn(self) -> None:
+        """Take a turn; what goes wrong costs the requests that it is about, and no others."""
+        try:
+            self.turn()
+            self.grow()
+        except torch.cuda.OutOfMemoryError as error:
+            self.make_room(error)
+        except Exception as error:
+            LOG.exception("a step failed")
+            self.give_up(f"the model failed: {sentence(error)}", self.joining or self.rows())
+            self.probe()
+        self.metrics.running.set(self.running())
         self.post()
 
     def turn(self) -> None:
@@ -144,6 +183,7 @@ class Scheduler:
         for batch in self.batches.values():
             for row in [row for row in batch.rows if row.generation.cancelled]:
                 batch.leave(row)
+            batch.compact(WASTE)
         self.admit()
         for batch in self.batches.values():
             self.advance(batch)
@@ -164,9 +204,10 @@ class Scheduler:
         # A long text's first tokens have to be rotated as its last ones: it goes in at once.
         longest = max(row.length for row in self.joining)
         batch.prefill(self.joining, longest if long else STEP_PREFILL)
-        self.joining = []
         self.settle(batch)
+        self.joining = list(batch.rows)
         self.batches[long].join(batch)
+        self.joining = []
 
     def fits(self, rows: list[Row], row: Row) -> bool:
         """Say whether one more row can be put in with these."""
@@ -195,6 +236,7 @@ class Scheduler:
                 self.put_back(batch, row)
         while len(batch.rows) > 1 and self.cells_after_step() > self.cells:
             self.put_back(batch, max(batch.rows, key=lambda row: row.generation.asked))
+            batch.compact()
         if batch.rows:
             self.metrics.batch.observe(len(batch.rows))
             batch.step()
@@ -202,11 +244,7 @@ class Scheduler:
 
     def cells_after_step(self) -> int:
         """Return what keys and values take after one more step."""
-        return sum(
-            len(batch.rows) * (batch.cache.length + 1)
-            for batch in self.batches.values()
-            if batch.rows
-        )
+        return sum(batch.cells_after_step() for batch in self.batches.values())
 
     def put_back(self, batch: Batch, row: Row) -> None:
         """Queue a row again; it is put in anew with all its tokens."""
@@ -216,15 +254,30 @@ class Scheduler:
     def settle(self, batch: Batch) -> None:
         """Deliver what a step has brought, and let go what is complete."""
         now = time.monotonic()
+        for row in [row for row in batch.rows if row.failure]:
+            self.refuse(batch, row)
         for row in list(batch.rows):
             generation = row.generation
             self.metrics.token(generation, now)
-            finish = row.finish()
-            if finish is not None:
-                batch.leave(row)
-                self.line.answered(now - generation.asked)
+            try:
+                finish = row.finish()
+            except Exception as error:  # noqa: BLE001  (only this row's criteria fail)
+                reason = f"generate_kwargs: cannot be applied: {sentence(error)}"
+                row.failure = ChoiceError(reason, options=True)
+                self.refuse(batch, row)
+                continue
             if finish is not None or generation.stream:
                 self.deliver(generation, row.piece(finish))
+            if finish is not None:
+                self.line.answered(now - generation.asked)
+                batch.leave(row)
+
+    def refuse(self, batch: Batch, row: Row) -> None:
+        """Let a row go that has no next token, with the reason."""
+        if row.failure is not None:
+            error = GenerationError(row.failure.reason, unfit=row.failure.options)
+            self.deliver(row.generation, error)
+        batch.leave(row)
 
     # What comes back, and what goes wrong.
 
@@ -250,14 +303,29 @@ class Scheduler:
     def make_room(self, error: torch.cuda.OutOfMemoryError) -> None:
         """Go on with less where the GPU's memory did not suffice; a row that had it all fails."""
         LOG.warning("out of GPU memory, going on with fewer at a time: %s", sentence(error))
-        rows = sorted([*self.rows(), *self.joining], key=lambda row: row.generation.asked)
-        self.cells = min(self.cells, sum(row.length for row in rows)) * 3 // 4
+        # A row whose joining failed at its last stroke is in both.
+        found = {id(row): row for row in (*self.rows(), *self.joining)}
+        rows = sorted(found.values(), key=lambda row: row.generation.asked)
+        joining = sum(row.length + COLUMNS_AHEAD for row in self.joining)
+        held = sum(batch.cells for batch in self.batches.values()) + joining
+        # One request of any length has to have room again, once it is alone.
+        least = (context_length(self.model) or USUAL_CONTEXT) + COLUMNS_AHEAD + COLUMNS_TO_GROW
+        self.cells = min(self.cells, max(least, held * 3 // 4))
+        self.most_rows = max(1, min(self.most_rows, len(rows) - 1))
+        self.since_shortage = 0
         if len(rows) == 1:
             self.give_up("the GPU's memory does not suffice for a request of this length", rows)
             return
         self.joining = []
         self.empty()
         self.line.put_back(rows)
+
+    def grow(self) -> None:
+        """Try a little more again, if it has been enough for a while."""
+        self.since_shortage += 1
+        if self.since_shortage % STEPS_TO_GROW == 0:
+            self.most_rows = min(self.limits.rows, self.most_rows + 1)
+            self.cells = min(self.limits.cells, self.cells + self.cells // 32 + 1)
 
     def give_up(self, reason: str, rows: list[Row]) -> None:
         """Answer rows with an error; if they are in a batch, all of it is given up."""
@@ -270,7 +338,9 @@ class Scheduler:
         """Free the memory of all rows."""
         self.batches = {False: self.new_batch(), True: self.new_batch()}
         if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+            # On a GPU that computes no more it fails, too; the probe tells.
+            with contextlib.suppress(RuntimeError):
+                torch.cuda.empty_cache()
 
     def stop_alone(self, reason: str) -> None:
         """Let go what runs alone."""

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
+from serving.asking import require_texts
 from serving.conversation import template_ids
 from serving.engine.generation import Generation
-from serving.engine.options import OptionError, context_length, make_plan
+from serving.engine.options import OptionError, context_length, make_plan, vocabulary_size
 from serving.engine.sampling import OccurrencePenalty
 from serving.openai.questions import ChatQuestion, CompletionQuestion, Question
 from serving.service import Ready
@@ -40,6 +41,7 @@ def asked_chat(question: ChatQuestion, ready: Ready) -> Asked:
         OptionError: With the field that cannot be applied.
 
     """
+    require_texts(question)
     messages = [message.for_template() for message in question.messages]
     ids = template_ids(messages, ready.tokenizer)
     limit = "max_tokens" if question.max_tokens else "max_completion_tokens"
@@ -56,6 +58,7 @@ def asked_completion(question: CompletionQuestion, ready: Ready) -> Asked:
         OptionError: With the field that cannot be applied.
 
     """
+    require_texts(question)
     generations: list[Generation] = []
     echoes: list[str] = []
     counted = 0
@@ -93,7 +96,7 @@ def require_tokens(field: str, tokens: list[int], ready: Ready) -> None:
         OptionError: With the first of them.
 
     """
-    size = int(ready.model.config.get_text_config().vocab_size)
+    size = vocabulary_size(ready.model)
     strange = next((token for token in tokens if not 0 <= token < size), None)
     if strange is not None:
         raise OptionError(field, f"there is no token {strange}: the vocabulary has {size}")

@@ -11,6 +11,16 @@ from serving.openai.questions import UNSUPPORTED, ChatQuestion, CompletionQuesti
 FIELDS = sorted({*ChatQuestion.model_fields, *CompletionQuestion.model_fields})
 
 
+def unexpected(error: Exception) -> str:
+    """Return what a client is told of an error that nobody thought of."""
+    return f"the server failed ({type(error).__name__}); its log says more"
+
+
+def printable(text: str) -> str:
+    """Return a text with half characters, which have no bytes, written out."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def body(
     message: str,
     *,
@@ -19,7 +29,8 @@ def body(
     code: str | None = None,
 ) -> dict[str, Any]:
     """Return an error as OpenAI writes it; ``param`` is the field that is wrong."""
-    return {"error": {"message": message, "type": kind, "param": param, "code": code}}
+    field = None if param is None else printable(param)
+    return {"error": {"message": printable(message), "type": kind, "param": field, "code": code}}
 
 
 def response(

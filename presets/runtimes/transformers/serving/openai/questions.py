@@ -119,6 +119,11 @@ class Question(BaseModel):
         return self
 
     @property
+    def answers(self) -> int:
+        """How many answers are asked for."""
+        return self.n
+
+    @property
     def alternatives(self) -> int | None:
         """How many likely tokens to tell the log probabilities of; None: tell none."""
         raise NotImplementedError
@@ -176,6 +181,12 @@ class CompletionQuestion(Question):
     def alternatives(self) -> int | None:
         """How many likely tokens to tell the log probabilities of; None: tell none."""
         return self.logprobs
+
+    @property
+    def answers(self) -> int:
+        """How many answers are asked for: ``n`` for each prompt."""
+        several = not isinstance(self.prompt, str) and not isinstance([*self.prompt[:1], 0][0], int)
+        return self.n * len(self.prompt) if several else self.n
 
     def prompts(self) -> list[str | list[int]]:
         """Return the prompts, each as text or as tokens."""

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
-from serving.asking import ClientGoneError, computed, interleaved, submit
+from serving.asking import ClientGoneError, computed, interleaved, require_room, submit
 from serving.engine.generation import GenerationError
 from serving.openai import errors
 from serving.openai.asked import Asked, asked_chat, asked_completion
@@ -42,7 +42,8 @@ def routes(service: Service) -> APIRouter:
         ready = service.ready()
         if refusal := not_found(service, question.model):
             return refusal
-        asked = await computed(request, lambda: asked_chat(question, ready))
+        require_room(ready.scheduler, "n", question.answers)
+        asked = await computed(request, lambda: asked_chat(question, ready), question.answers)
         return await answer(service, question, asked, request)
 
     @router.post("/completions", response_model=None, summary="Go on with a text")
@@ -51,7 +52,8 @@ def routes(service: Service) -> APIRouter:
         ready = service.ready()
         if refusal := not_found(service, question.model):
             return refusal
-        asked = await computed(request, lambda: asked_completion(question, ready))
+        require_room(ready.scheduler, "n", question.answers)
+        asked = await computed(request, lambda: asked_completion(question, ready), question.answers)
         return await answer(service, question, asked, request)
 
     return router
@@ -117,9 +119,13 @@ async def events(talk: Talk, spoken: AsyncIterator[tuple[int, Utterance]]) -> As
             yield event(piece)
         yield "data: [DONE]\n\n"
     except GenerationError as error:
-        yield event(errors.body(error.reason, kind="server_error"))
+        kind = "invalid_request_error" if error.unfit else "server_error"
+        yield event(errors.body(error.reason, kind=kind))
     except ClientGoneError:
         return
+    except Exception as error:
+        LOG.exception("a stream failed")
+        yield event(errors.body(errors.unexpected(error), kind="server_error"))
     finally:
         talk.asked.cancel()
 

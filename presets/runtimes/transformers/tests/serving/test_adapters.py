@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from serving.adapters import adapter_directories, planned_adapters
 from serving.lora import with_adapters
 from serving.refusal import LoadError
+from serving.service import require_finite_scores
 from serving.settings import adapter_strengths
 from tests.serving.lab import family_model, said_by_generate
 
@@ -33,7 +35,7 @@ def make_adapter(directory: Path, base: PreTrainedModel, *, seed: int = 0, **opt
     torch.manual_seed(seed)
     tuned = get_peft_model(base, config)
     for name, parameter in tuned.named_parameters():
-        if "lora_" in name:
+        if "lora_" in name or name.endswith(".bias"):
             torch.nn.init.normal_(parameter, std=0.3)
     tuned.save_pretrained(directory)
     tuned.unload()
@@ -275,6 +277,113 @@ def test_what_peft_cannot_combine_is_refused(base: PreTrainedModel, tmp_path: Pa
 
     with pytest.raises(LoadError, match=r"^adapter two: changes more than LoRA's matrices"):
         applied(base, tmp_path)
+
+
+@pytest.mark.parametrize("text", ["-0.1", "1.01", "7"])
+def test_a_strength_that_is_not_from_0_to_1_is_refused(
+    base: PreTrainedModel, mounted: Path, text: str
+) -> None:
+    with pytest.raises(LoadError) as told:
+        applied(base, mounted, first=text)
+
+    assert str(told.value) == (
+        f"adapter first: its strength, the environment variable first, is {text!r}, must be from "
+        "0 to 1"
+    )
+
+
+@pytest.mark.parametrize("bias", ["all", "lora_only"])
+def test_an_adapter_with_biases_is_served_alone(tmp_path: Path, bias: str) -> None:
+    options: dict[str, Any] = {"target_modules": ["query_key_value"]}
+    make_adapter(tmp_path / "biased", family_model("falcon-rw"), seed=3, bias=bias, **options)
+    make_adapter(tmp_path / "other", family_model("falcon-rw"), seed=4, bias=bias, **options)
+    expected = PeftModel.from_pretrained(family_model("falcon-rw"), tmp_path / "biased").eval()
+
+    served = applied(family_model("falcon-rw"), tmp_path, other="0")
+    unchanged = applied(family_model("falcon-rw"), tmp_path, biased="0", other="0")
+
+    assert torch.equal(scores(served), scores(expected))
+    assert torch.equal(scores(unchanged), scores(family_model("falcon-rw")))
+    assert not torch.equal(scores(served), scores(unchanged))
+
+
+@pytest.fixture
+def whole(tmp_path: Path, tiny_directory: Path) -> Path:
+    """An adapter that has the output layer whole, and another one."""
+    base = AutoModelForCausalLM.from_pretrained(tiny_directory)
+    make_adapter(tmp_path / "whole", base, seed=1, modules_to_save=["lm_head"])
+    weights = load_file(tmp_path / "whole" / WEIGHTS)
+    (name,) = [name for name in weights if "lm_head" in name]
+    weights[name] = weights[name] + torch.randn(weights[name].shape)
+    save_file(weights, tmp_path / "whole" / WEIGHTS)
+    make_adapter(tmp_path / "plain", AutoModelForCausalLM.from_pretrained(tiny_directory), seed=2)
+    return tmp_path
+
+
+def test_whole_modules_are_served_at_strength_1_and_not_at_0(
+    whole: Path, tiny_directory: Path
+) -> None:
+    def fresh() -> PreTrainedModel:
+        return AutoModelForCausalLM.from_pretrained(tiny_directory).eval()
+
+    alone = scores(PeftModel.from_pretrained(fresh(), whole / "whole").eval())
+    plain = scores(PeftModel.from_pretrained(fresh(), whole / "plain").eval())
+
+    assert torch.equal(scores(applied(fresh(), whole, plain="0")), alone)
+    assert torch.equal(scores(applied(fresh(), whole, whole="0")), plain)
+    assert torch.equal(scores(applied(fresh(), whole, whole="0", plain="0")), scores(fresh()))
+    assert not torch.equal(alone, scores(fresh()))
+
+
+def test_whole_modules_at_another_strength_are_refused(base: PreTrainedModel, whole: Path) -> None:
+    with pytest.raises(LoadError) as told:
+        applied(base, whole, whole="0.5", plain="0")
+
+    assert str(told.value) == (
+        "adapter whole: its strength is 0.5, but it replaces biases or whole modules "
+        "(modules_to_save), which have no strength: it has to be 0 or 1"
+    )
+
+
+def test_whole_modules_at_strength_0_still_have_to_fit(base: PreTrainedModel, whole: Path) -> None:
+    weights = load_file(whole / "whole" / WEIGHTS)
+    (name,) = [name for name in weights if "lm_head" in name]
+    weights[name] = weights[name][:5].clone()
+    save_file(weights, whole / "whole" / WEIGHTS)
+
+    with pytest.raises(LoadError, match=r"^adapter whole: does not fit this model: .+ \(5, "):
+        applied(base, whole, whole="0")
+
+
+def test_an_adapter_that_has_diverged_is_named(base: PreTrainedModel, mounted: Path) -> None:
+    weights = load_file(mounted / "first" / WEIGHTS)
+    spoiled = sorted(weights)[3]
+    weights[spoiled][0, 0] = torch.nan
+    save_file(weights, mounted / "first" / WEIGHTS)
+
+    with pytest.raises(LoadError) as told:
+        applied(base, mounted)
+
+    assert str(told.value) == (
+        f"adapter first: its weights {spoiled} are not all finite numbers: its training has "
+        "diverged"
+    )
+
+
+def test_a_model_whose_scores_overflow_is_refused_with_its_adapters(
+    base: PreTrainedModel, mounted: Path
+) -> None:
+    weights = load_file(mounted / "first" / WEIGHTS)
+    save_file({name: each * 1e30 for name, each in weights.items()}, mounted / "first" / WEIGHTS)
+    served = applied(base, mounted, second__v2="0")
+
+    with pytest.raises(LoadError) as told:
+        require_finite_scores(served, ["first"])
+
+    assert str(told.value) == (
+        "with the adapters first the model gives scores that are not finite numbers: its training "
+        "has diverged, or its weights are broken"
+    )
 
 
 def test_ranks_that_a_type_cannot_combine_are_refused(base: PreTrainedModel, mounted: Path) -> None:

@@ -48,7 +48,7 @@ def test_answers_are_the_same_when_memory_is_short_and_rows_are_put_back(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = prompts(5, longest=20)
-    options = {"max_new_tokens": 120, "min_new_tokens": 120, **GREEDY}
+    options = {"max_new_tokens": 200, "min_new_tokens": 200, **GREEDY}
     expected = [said_by_generate(model, p, **options) for p in asked]
     returned: list[int] = []
     put_back = Line.put_back
@@ -60,7 +60,7 @@ def test_answers_are_the_same_when_memory_is_short_and_rows_are_put_back(
     monkeypatch.setattr(Line, "put_back", counted)
 
     async def answers() -> list[list[int]]:
-        async with running_engine(model, tokenizer, cells=400) as engine:
+        async with running_engine(model, tokenizer, cells=800) as engine:
             requests = [generation(engine, p, **options) for p in asked]
             return await asyncio.gather(*(said(engine, each) for each in requests))
 
