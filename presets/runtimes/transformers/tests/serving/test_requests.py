@@ -220,8 +220,12 @@ def test_an_engine_that_has_ended_is_not_healthy(
 def test_each_request_is_a_line_of_the_debug_log(
     served: Served, caplog: pytest.LogCaptureFixture
 ) -> None:
+    start = "GET /healthz: 200 after "
     with caplog.at_level(logging.DEBUG, "metakaito.requests"):
         served.client.get("/healthz")
+        # It is written after the client has its answer.
+        deadline = time.monotonic() + 10
+        while not caplog.messages and time.monotonic() < deadline:
+            time.sleep(0.01)
 
-    (line,) = [record.getMessage() for record in caplog.records if record.name.endswith("requests")]
-    assert line.startswith("GET /healthz: 200 after ")
+    assert [line[: len(start)] for line in caplog.messages] == [start]
