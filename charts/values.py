@@ -11,15 +11,7 @@ from pydantic import Field
 
 from charts.policy_limits import Limits
 from charts.values_metacontroller import Controllers, Metacontroller, WebhookAuthentication
-from charts.values_parts import (
-    Image,
-    Labels,
-    Name,
-    QualifiedName,
-    Section,
-    Toleration,
-    Word,
-)
+from charts.values_parts import Image, Labels, Name, QualifiedName, Section, Toleration, Word
 from charts.values_workload import Hooks, NetworkPolicy
 from composite.catalog import ADAPTER_BASE, IMAGE_PATTERN, InstanceType, Preset
 from composite.models import JsonObject

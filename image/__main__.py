@@ -12,7 +12,7 @@ import click
 from image.archive import Image, write_archive
 from image.interpreter import USER, copy_interpreter, copy_libraries
 from image.omissions import VARIANTS, Variant
-from image.packages import LOCK, SBOM, SOURCE, install_packages
+from image.packages import LOCK, SOURCE, install_packages, labels
 from image.runtime import make_code, make_packages
 from image.runtime_image import write_runtime_archive, write_weights_archive
 
@@ -162,13 +162,7 @@ def described(name: str | None = None) -> Image:
         entrypoint=("metakaito",),
         command=("serve",),
         user=str(USER),
-        labels={
-            "org.opencontainers.image.title": project["name"],
-            "org.opencontainers.image.description": project["description"],
-            "org.opencontainers.image.version": project["version"],
-            "org.opencontainers.image.licenses": project["license"],
-            "io.metakaito.sbom": f"/{SBOM}",
-        },
+        labels=labels(project),
     )
 
 

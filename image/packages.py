@@ -5,6 +5,7 @@ import sys
 import sysconfig
 import tempfile
 import venv
+from collections.abc import Mapping
 from pathlib import Path
 
 from installer import install
@@ -19,6 +20,25 @@ SITE = PREFIX / "lib" / PYTHON / "site-packages"
 
 SBOM = PREFIX / "share/metakaito/sbom.cdx.json"
 """The bill of materials in the image, in CycloneDX' JSON; a label of the image names it."""
+
+
+def labels(project: Mapping[str, str]) -> dict[str, str]:
+    """
+    Return what an image says of the project that is in it.
+
+    Source: https://github.com/opencontainers/image-spec/blob/v1.1.1/annotations.md
+
+    Args:
+        project: The table of that name in its ``pyproject.toml``.
+
+    """
+    return {
+        "org.opencontainers.image.title": project["name"],
+        "org.opencontainers.image.description": project["description"],
+        "org.opencontainers.image.version": project["version"],
+        "org.opencontainers.image.licenses": project["license"],
+        "io.metakaito.sbom": f"/{SBOM}",
+    }
 
 
 def install_packages(root: Path, lock: Path = LOCK) -> None:

@@ -11,7 +11,7 @@ from image.cache import cache_folder, kept_layer
 from image.interpreter import USER
 from image.layer import write_layer
 from image.omissions import Variant
-from image.packages import SBOM
+from image.packages import labels
 from image.runtime import (
     CERTIFICATES,
     PROJECT,
@@ -56,14 +56,7 @@ def runtime_image(variant: Variant, name: str | None = None) -> Image:
             *("--pipeline=text-generation", "--torch_dtype=auto"),
         ),
         user=f"{USER}:{USER}",
-        labels={
-            "org.opencontainers.image.title": project["name"],
-            "org.opencontainers.image.description": project["description"],
-            "org.opencontainers.image.version": project["version"],
-            "org.opencontainers.image.licenses": project["license"],
-            "io.metakaito.sbom": f"/{SBOM}",
-            "io.metakaito.variant": variant,
-        },
+        labels={**labels(project), "io.metakaito.variant": variant},
         environment={**ENVIRONMENT, **(CUDA_ENVIRONMENT if variant == "cuda" else {})},
         working_directory=f"/{WORKSPACE}",
     )
@@ -125,8 +118,8 @@ def write_weights_archive(archive: Path, directory: Path, name: str) -> None:
         root = Path(folder, "root")
         shutil.copytree(directory, root, copy_function=same_file)
         layer = write_layer(root, Path(folder, "layer"), compress=False)
-        labels = {"org.opencontainers.image.title": name.rpartition("/")[2].partition(":")[0]}
-        write_layers(Image(name=name, labels=labels), [layer], archive)
+        titled = {"org.opencontainers.image.title": name.rpartition("/")[2].partition(":")[0]}
+        write_layers(Image(name=name, labels=titled), [layer], archive)
 
 
 def same_file(origin: str, target: str) -> None:

@@ -8,9 +8,9 @@ looks for them; others have only the end of their log.
 import hashlib
 
 from composite.models import JsonObject
+from composite.workspace.job import URLS_VARIABLE
 from composite.workspace.seen_jobs import IMAGE_VARIABLE
 
-URLS_VARIABLE = "DATA_URLS"
 # In place of a query, in which there may be a password.
 HIDDEN = "…"
 

@@ -168,7 +168,6 @@ def server_pod(plan: Plan, server: Server) -> desired.PodTemplateSpec:
     """Return a pod that serves a preset."""
     mounts = volume_mounts(server)
     copies = [adapter_copy(adapter, server, mounts) for adapter in server.adapters]
-    ours = server.weights is not None
     return desired.PodTemplateSpec(
         metadata=desired.ObjectMeta(labels=pod_labels(plan)),
         spec=desired.PodSpec(
@@ -181,8 +180,8 @@ def server_pod(plan: Plan, server: Server) -> desired.PodTemplateSpec:
             affinity=affinity(plan),
             tolerations=tolerations(),
             volumes=[*volumes(server), *weights_volumes(server.weights)] or None,
-            terminationGracePeriodSeconds=GRACE_SECONDS if ours else None,
-            securityContext=OUR_POD if ours else None,
+            terminationGracePeriodSeconds=GRACE_SECONDS if server.ours else None,
+            securityContext=OUR_POD if server.ours else None,
         ),
     )
 
@@ -193,20 +192,19 @@ def server_container(
     """Return the container that runs the model server."""
     gpus = {names.GPU: str(server.gpus)}
     strengths = [desired.EnvVar(name=a.key, value=a.strength) for a in server.adapters]
-    ours = server.weights is not None
     return desired.Container(
         name=plan.name,
         image=server.image,
         command=["/bin/sh", "-c", server.command],
         ports=[desired.ContainerPort(containerPort=names.PORT)],
-        env=[*strengths, *([OWN_GRACE] if ours else [])] or None,
+        env=[*strengths, *([OWN_GRACE] if server.ours else [])] or None,
         resources=desired.ResourceRequirements(requests=gpus, limits=gpus),
         volumeMounts=[*mounts, *weights_mounts(server.weights)] or None,
         livenessProbe=ALIVE,
         readinessProbe=READY,
-        lifecycle=STOP if ours else None,
-        securityContext=OURS if ours else None,
-        terminationMessagePolicy="FallbackToLogsOnError" if ours else None,
+        lifecycle=STOP if server.ours else None,
+        securityContext=OURS if server.ours else None,
+        terminationMessagePolicy="FallbackToLogsOnError" if server.ours else None,
     )
 
 
@@ -221,7 +219,7 @@ def adapter_copy(
         imagePullPolicy="Always",
         command=["/bin/sh", "-c", f"mkdir -p {directory} && cp -r /data/* {directory}"],
         volumeMounts=mounts,
-        securityContext=OURS if server.weights is not None else None,
+        securityContext=OURS if server.ours else None,
     )
 
 

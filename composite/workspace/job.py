@@ -22,6 +22,7 @@ DATA = "data-volume"
 CREDENTIALS = "docker-config"
 
 # What `metakaito fetch` reads, in the words of its help.
+URLS_VARIABLE = "DATA_URLS"
 NETWORKS_VARIABLE = "METAKAITO_FETCH_ALLOW_NETWORKS"
 
 # In the data set's own image, with its shell. Dot files too, and an empty directory is named.
@@ -115,7 +116,7 @@ def fetcher(training: Training) -> list[desired.Container]:
                 training.steps_image,
                 ["metakaito", "fetch"],
                 env={
-                    "DATA_URLS": " ".join(source.urls),
+                    URLS_VARIABLE: " ".join(source.urls),
                     "DATA_VOLUME_PATH": names.DATA_PATH,
                     **(networks if training.fetch_networks else {}),
                 },
@@ -138,7 +139,7 @@ def fetcher(training: Training) -> list[desired.Container]:
 
 def security(training: Training) -> desired.SecurityContext:
     """Return what the trainer and the user's data set may do: with our runtime, as little as we."""
-    return THEIRS if training.weights is None else OURS
+    return OURS if training.ours else THEIRS
 
 
 def trainer(plan: Plan, training: Training) -> desired.Container:

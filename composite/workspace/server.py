@@ -42,6 +42,11 @@ class Server(Value):
     shared_memory: bool
     deadline_seconds: int
 
+    @property
+    def ours(self) -> bool:
+        """Whether metakaito's runtime serves it, which needs no rights."""
+        return self.weights is not None
+
 
 def plan_server(
     name: str,

@@ -60,6 +60,11 @@ class Training(Value):
     adapter_base: str
     fetch_networks: tuple[str, ...]
 
+    @property
+    def ours(self) -> bool:
+        """Whether metakaito's runtime trains, which needs no rights."""
+        return self.weights is not None
+
 
 def plan_training(
     name: str,

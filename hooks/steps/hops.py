@@ -21,7 +21,7 @@ from urllib3.util import Timeout, Url, make_headers, parse_url
 from hooks.steps.addresses import Lookup, Network, permitted_addresses, system_lookup
 from hooks.steps.failures import CannotBe, StepFailed, TryAgain
 from hooks.steps.patience import Say
-from hooks.steps.proxies import proxy_for
+from hooks.steps.proxies import proxy_for, way_through
 from hooks.steps.sources import origin, parse_hop, port_of, shown
 
 MOST_REDIRECTS = 5
@@ -164,15 +164,8 @@ def through_proxy(
     if told not in rules.proxies_told:
         rules.proxies_told.add(told)
         rules.say(f"the proxy {told} is used, so it decides which addresses may be reached")
-    auth = parse_url(proxy).auth
-    manager = urllib3.ProxyManager(
-        proxy,
-        proxy_headers=make_headers(proxy_basic_auth=unquote(auth)) if auth else None,
-        ssl_context=rules.trust,
-        timeout=TIMEOUT,
-    )
     try:
-        return manager.request(
+        return way_through(proxy, rules.trust, TIMEOUT).request(
             "GET",
             url._replace(auth=None).url,
             headers=headers,

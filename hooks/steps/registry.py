@@ -20,13 +20,12 @@ from urllib3.util import parse_url
 from hooks.steps.authorization import Challenge, Unauthorized, basic, bearer, challenges, choose
 from hooks.steps.credentials import Credential, Credentials
 from hooks.steps.failures import CannotBe, StepFailed, TryAgain
+from hooks.steps.hops import MOST_REDIRECTS, REDIRECTS
 from hooks.steps.patience import Clock, retry_after
 from hooks.steps.references import Reference
 from hooks.steps.sources import origin
 from hooks.steps.transport import Body, Transport, base_url
 
-MOST_REDIRECTS = 5
-REDIRECTS = (301, 302, 303, 307, 308)
 MOST_WORDS = 300
 # A registry that says one of these will say it again.
 # https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#error-codes

@@ -4,15 +4,14 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ssl import SSLContext
-from urllib.parse import unquote
 
 import urllib3
 from urllib3.exceptions import HTTPError, SSLError
-from urllib3.util import Timeout, make_headers, parse_url
+from urllib3.util import Timeout, parse_url
 
 from hooks.steps.failures import StepFailed, TryAgain
 from hooks.steps.hops import cause_words, certificate_problem
-from hooks.steps.proxies import is_loopback, proxy_for
+from hooks.steps.proxies import is_loopback, proxy_for, way_through
 from hooks.steps.sources import shown
 
 # A registry may move gigabytes before it answers to the end of an upload.
@@ -77,14 +76,7 @@ class Transport:
     def _new_pool(self, proxy: str | None) -> urllib3.PoolManager:
         if proxy is None:
             return urllib3.PoolManager(ssl_context=self.trust, timeout=TIMEOUT, blocksize=BLOCK)
-        auth = parse_url(proxy).auth
-        return urllib3.ProxyManager(
-            proxy,
-            proxy_headers=make_headers(proxy_basic_auth=unquote(auth)) if auth else None,
-            ssl_context=self.trust,
-            timeout=TIMEOUT,
-            blocksize=BLOCK,
-        )
+        return way_through(proxy, self.trust, TIMEOUT, blocksize=BLOCK)
 
     def close(self) -> None:
         """Give the connections back."""

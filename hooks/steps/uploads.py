@@ -17,9 +17,10 @@ import urllib3
 
 from hooks.steps.authorization import Unauthorized
 from hooks.steps.failures import TryAgain
+from hooks.steps.hops import REDIRECTS
 from hooks.steps.patience import Clock, Say
 from hooks.steps.progress import Progress
-from hooks.steps.registry import REDIRECTS, Repository
+from hooks.steps.registry import Repository
 from hooks.steps.transport import Cut
 
 # A registry takes a blob in one request. Where the connection was cut we send parts, of which those

@@ -13,7 +13,6 @@ import pytest
 
 from tests.e2e.cluster.bundle import eventually
 from tests.e2e.cluster.cluster import Cluster
-from tests.e2e.node.provider import ON_NODE
 from tests.e2e.node.registry import Registry
 from tests.e2e.story.conftest import prepare
 from tests.e2e.story.workspaces import (
@@ -21,9 +20,11 @@ from tests.e2e.story.workspaces import (
     PATIENCE_SECONDS,
     address,
     ask,
+    asking,
     await_condition,
     chat_answer,
     configured,
+    continued,
     sampled_answer,
     served,
     text_answer,
@@ -231,22 +232,12 @@ def asked_meanwhile(cluster: Cluster, name: str, namespace: str) -> Iterator[lis
     """Ask one question after the other in the background; keep status and answer of each."""
     answers: list[tuple[str, str]] = []
     enough = threading.Event()
-    body = json.dumps(
-        {
-            "prompt": PROMPT,
-            "return_full_text": False,
-            "generate_kwargs": {"do_sample": False, "max_length": 60},
-        }
-    )
     url = f"{address(cluster, name, namespace)}/chat"
-    told = ("--header", "Content-Type: application/json", "--data", body)
-    command = ("curl", "--silent", "--show-error", "--write-out", "\n%{http_code}", *told, url)
+    command = asking(cluster, url, continued(PROMPT))
 
     def keep_asking() -> None:
         while not enough.is_set():
-            done = subprocess.run(
-                [cluster.program(ON_NODE), *command], capture_output=True, text=True, check=False
-            )
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
             answer, _, status = done.stdout.rpartition("\n")
             said = json.loads(answer)["Result"] if status == "200" else answer + done.stderr
             answers.append((status, said))

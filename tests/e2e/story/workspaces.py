@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from collections.abc import Mapping
 from typing import Any
 
 from tests.e2e.cluster.bundle import eventually
@@ -17,6 +18,8 @@ SECRET = "registry"  # noqa: S105  (its name)
 INSTANCE_TYPE = "Standard_NC6s_v3"
 PATIENCE_SECONDS = 300.0
 """For what loads torch, beside many others that do, on two cores."""
+
+LIKELIEST = {"do_sample": False, "max_length": 60}
 
 # As steep as a model of 64 dimensions needs it.
 STEEP = {"learning_rate": 0.01, "per_device_train_batch_size": 1, "seed": 1}
@@ -111,65 +114,55 @@ def address(cluster: Cluster, name: str, namespace: str) -> str:
     return f"http://{cluster.kubectl(*found)}"
 
 
+def asking(cluster: Cluster, url: str, body: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the command that sends a request from the nodes; its last line is the status."""
+    told = ("--header", "Content-Type: application/json", "--data", json.dumps(body))
+    curl = ("curl", "--silent", "--show-error", "--write-out", "\n%{http_code}")
+    return (cluster.program(ON_NODE), *curl, *told, url)
+
+
 def ask(cluster: Cluster, name: str, namespace: str, path: str, **body: Any) -> tuple[int, Any]:  # noqa: ANN401  (JSON)
     """Send a request from the nodes' network; return the status and what was answered."""
-    url = f"{address(cluster, name, namespace)}{path}"
-    told = ("--header", "Content-Type: application/json", "--data", json.dumps(body))
-    command = ("curl", "--silent", "--show-error", "--write-out", "\n%{http_code}", *told, url)
-    done = subprocess.run(
-        [cluster.program(ON_NODE), *command], capture_output=True, text=True, check=False
-    )
+    command = asking(cluster, f"{address(cluster, name, namespace)}{path}", body)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     answer, _, status = done.stdout.rpartition("\n")
     return int(status), json.loads(answer)
 
 
+def answered(cluster: Cluster, name: str, namespace: str, path: str, **body: Any) -> Any:  # noqa: ANN401  (JSON)
+    """Send a request that is a good one; return what was answered."""
+    status, answer = ask(cluster, name, namespace, path, **body)
+    assert status == 200, answer
+    return answer
+
+
+def continued(prompt: str) -> dict[str, Any]:
+    """Return the request to go on with a prompt by the likeliest word each time."""
+    return {"prompt": prompt, "return_full_text": False, "generate_kwargs": LIKELIEST}
+
+
 def text_answer(cluster: Cluster, name: str, namespace: str, prompt: str) -> str:
     """Return how a model continues a prompt when it takes the likeliest word each time."""
-    status, answer = ask(
-        cluster,
-        name,
-        namespace,
-        "/chat",
-        prompt=prompt,
-        return_full_text=False,
-        generate_kwargs={"do_sample": False, "max_length": 60},
-    )
-    assert status == 200, answer
-    said: str = answer["Result"]
+    said: str = answered(cluster, name, namespace, "/chat", **continued(prompt))["Result"]
     return said
 
 
 def sampled_answer(cluster: Cluster, name: str, namespace: str, prompt: str) -> str:
     """Return how a model continues a prompt by chance, with dice that always fall alike."""
-    status, answer = ask(
-        cluster,
-        name,
-        namespace,
-        "/v1/completions",
-        model="phi3",
-        prompt=prompt,
-        max_tokens=60,
-        temperature=1,
-        seed=1,
+    dice = {"max_tokens": 60, "temperature": 1, "seed": 1}
+    found = answered(
+        cluster, name, namespace, "/v1/completions", model="phi3", prompt=prompt, **dice
     )
-    assert status == 200, answer
-    said: str = answer["choices"][0]["text"]
+    said: str = found["choices"][0]["text"]
     return said
 
 
 def chat_answer(cluster: Cluster, name: str, namespace: str, said: str) -> str:
     """Return what a model answers in a chat when it takes the likeliest word each time."""
-    status, answer = ask(
-        cluster,
-        name,
-        namespace,
-        "/chat",
-        messages=[{"role": "user", "content": said}],
-        generate_kwargs={"do_sample": False, "max_length": 60},
-    )
-    assert status == 200, answer
-    told: str = answer["Result"]
+    messages = [{"role": "user", "content": said}]
+    question = {"messages": messages, "generate_kwargs": LIKELIEST}
+    told: str = answered(cluster, name, namespace, "/chat", **question)["Result"]
     return told
 
 

@@ -7,11 +7,10 @@ from pathlib import Path
 
 from hub.failure import sentence
 from hub.fetch import fetch
-from hub.settings import VARIABLES, Settings, read_settings
+from hub.settings import VARIABLES, read_settings
+from last_words import leave_last_words
 
 WEIGHTS = Path("/workspace/tfs/weights")
-LIMIT = 4096
-"""Bytes of a termination log that Kubernetes keeps."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             has_token=settings.token is not None,
         )
         say(f"error: {why}")
-        leave_last_words(why, settings)
+        leave_last_words(why, settings.termination_log)
         return 1
     return 0
 
@@ -60,15 +59,6 @@ def parser() -> argparse.ArgumentParser:
         "--into", type=Path, default=WEIGHTS, help="the directory (default: %(default)s)"
     )
     return made
-
-
-def leave_last_words(why: str, settings: Settings) -> None:
-    """Leave the sentence where Kubernetes shows it, if that is there and may be written."""
-    try:
-        if settings.termination_log.exists():
-            settings.termination_log.write_bytes(why.encode()[:LIMIT])
-    except OSError:
-        return  # Kubernetes shows the end of the log then
 
 
 def say(line: str) -> None:

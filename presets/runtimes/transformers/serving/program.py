@@ -5,8 +5,8 @@ import logging
 import sys
 from collections.abc import Sequence
 
+from last_words import leave_last_words
 from serving.arguments import ArgumentError, parse_arguments
-from serving.last_words import write_last_words
 from serving.listening import ListenError
 from serving.process import endable
 from serving.ranks import serve_follower
@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings = load_settings()
     except SettingsError as error:
         LOG.error("%s", error)  # noqa: TRY400  (it is our own sentence)
-        write_last_words(termination_log(), str(error))
+        leave_last_words(str(error), termination_log())
         return USAGE_ERROR
     configure_logging(settings)
     try:
@@ -68,5 +68,5 @@ def configure_logging(settings: Settings) -> None:
 def last_words(settings: Settings, sentence: str, code: int) -> int:
     """Say why the program ends, and return the exit code."""
     LOG.error("%s", sentence)
-    write_last_words(settings.termination_log, sentence)
+    leave_last_words(sentence, settings.termination_log)
     return code

@@ -3,14 +3,6 @@
 import errno
 from collections.abc import Iterator
 from enum import IntEnum
-from pathlib import Path
-
-LONGEST_WORDS = 4096
-"""
-Bytes of a termination log that Kubernetes reads.
-
-https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/
-"""
 
 
 class ExitCode(IntEnum):
@@ -117,16 +109,3 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 def first_line(text: str) -> str:
     """Return the first line that says something, of a library's long message."""
     return next((line.strip() for line in text.splitlines() if line.strip()), "no reason given")
-
-
-def leave_last_words(sentence: str, file: Path) -> None:
-    """Write why the training ends where Kubernetes looks for it, if that file is there."""
-    words = sentence.encode()
-    if len(words) > LONGEST_WORDS:
-        words = words[: LONGEST_WORDS - 4].decode(errors="ignore").encode() + b" ..."
-    try:
-        # Not made: outside of Kubernetes nobody reads it.
-        if file.exists():
-            file.write_bytes(words)
-    except OSError:
-        return  # the sentence is in the log, which Kubernetes falls back to

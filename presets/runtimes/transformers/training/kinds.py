@@ -1,4 +1,9 @@
-"""The kinds of values that a training configuration has, and how a value is read as one."""
+"""
+The kinds of values that a training configuration has, and how a value is read as one.
+
+The hooks have a table like this one: they are another program, which this one cannot import. The
+tests hold the parameters of both against each other.
+"""
 
 import re
 from typing import Any, Literal

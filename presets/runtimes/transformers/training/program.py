@@ -7,6 +7,7 @@ import sys
 import textwrap
 import warnings
 
+from last_words import leave_last_words
 from training.configuration import OUTPUT_DIR
 from training.failures import (
     MEANINGS,
@@ -14,7 +15,6 @@ from training.failures import (
     ExitCode,
     TrainingFailure,
     known_failure,
-    leave_last_words,
 )
 from training.parameters import SECTIONS
 from training.reporter import Reporter

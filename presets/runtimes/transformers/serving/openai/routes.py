@@ -2,7 +2,8 @@
 
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -14,7 +15,7 @@ from serving.openai import errors
 from serving.openai.asked import Asked, asked_chat, asked_completion
 from serving.openai.questions import ChatQuestion, CompletionQuestion, Question
 from serving.openai.talk import Talk
-from serving.service import Service
+from serving.service import Ready, Service
 from serving.text import Utterance, utterances
 
 LOG = logging.getLogger("metakaito.openai")
@@ -39,24 +40,26 @@ def routes(service: Service) -> APIRouter:
     @router.post("/chat/completions", response_model=None, summary="Go on with a conversation")
     async def chat(question: ChatQuestion, request: Request) -> Response:
         """Answer a conversation, at once or piece by piece."""
-        ready = service.ready()
-        if refusal := not_found(service, question.model):
-            return refusal
-        require_room(ready.scheduler, "n", question.answers)
-        asked = await computed(request, lambda: asked_chat(question, ready), question.answers)
-        return await answer(service, question, asked, request)
+        return await respond(service, question, request, partial(asked_chat, question))
 
     @router.post("/completions", response_model=None, summary="Go on with a text")
     async def completion(question: CompletionQuestion, request: Request) -> Response:
         """Go on with texts, at once or piece by piece."""
-        ready = service.ready()
-        if refusal := not_found(service, question.model):
-            return refusal
-        require_room(ready.scheduler, "n", question.answers)
-        asked = await computed(request, lambda: asked_completion(question, ready), question.answers)
-        return await answer(service, question, asked, request)
+        return await respond(service, question, request, partial(asked_completion, question))
 
     return router
+
+
+async def respond(
+    service: Service, question: Question, request: Request, ask: Callable[[Ready], Asked]
+) -> Response:
+    """Return the answer to a question of either kind, or why there is none."""
+    ready = service.ready()
+    if refusal := not_found(service, question.model):
+        return refusal
+    require_room(ready.scheduler, "n", question.answers)
+    asked = await computed(request, lambda: ask(ready), question.answers)
+    return await answer(service, question, asked, request)
 
 
 def model(service: Service) -> dict[str, Any]:

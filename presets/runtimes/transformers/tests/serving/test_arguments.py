@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from last_words import leave_last_words
 from serving.arguments import ArgumentError, Arguments, parse_arguments
-from serving.last_words import write_last_words
 from serving.loading import load_model, weight_type
 from serving.refusal import LoadError
 from serving.settings import Settings, SettingsError, load_settings
@@ -150,9 +150,9 @@ def test_a_setting_that_cannot_be_is_refused_with_its_variable() -> None:
 
 def test_last_words_are_written_only_where_kubernetes_reads_them(tmp_path: Path) -> None:
     log = tmp_path / "termination-log"
-    write_last_words(log, "gone")
+    leave_last_words("gone", log)
     assert not log.exists()
 
     log.touch()
-    write_last_words(log, "gone")
+    leave_last_words("gone", log)
     assert log.read_text() == "gone"

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from last_words import leave_last_words
 from training.failures import (
     ConfigurationRefused,
     ExitCode,
     TrainingFailure,
     known_failure,
-    leave_last_words,
 )
 
 
