@@ -1,9 +1,11 @@
 """How the model server is run: image, command line, GPUs, adapters."""
 
+from collections.abc import Iterator
+
 from composite import names
 from composite.catalog import AccessMode, Catalog, GpuNeed, InstanceType, Preset, Runtime, Weights
 from composite.models import Value
-from composite.workspace.api import Adapter, Inference, PresetRef, Resource
+from composite.workspace.api import Adapter, Inference, PresetRef, Resource, WorkspaceSpec
 from composite.workspace.observe import SeenNode, SeenWorkload
 
 # The ordinal of a StatefulSet's pod, cut out of its host name by the shell that starts the server.
@@ -81,17 +83,53 @@ def planned_adapter(adapter: Adapter) -> PlannedAdapter:
     )
 
 
-def own_weights(preset: Preset, named: PresetRef, catalog: Catalog) -> Weights | None:
+def runtime_of(preset: Preset, named: PresetRef, catalog: Catalog) -> Runtime | None:
     """
-    Return where the weights are if metakaito's runtime serves or tunes the preset, else None.
+    Return whose program serves or tunes the preset; None where that is an image of the user's.
 
-    An image that the user names brings server and weights, as Kaito's do.
+    Such an image brings server and weights, as Kaito's do.
     """
-    if brings_image(named) or preset.weights is None:
+    if brings_image(named) or (preset.image is None and preset.weights is None):
         return None
+    if preset.weights is None:
+        return Runtime.KAITO
     only_ours = preset.image is None and preset.accessMode == AccessMode.PUBLIC
     preferred = Runtime.METAKAITO if only_ours else catalog.provisioning.runtime
-    return preset.weights if (preset.runtime or preferred) == Runtime.METAKAITO else None
+    return preset.runtime or preferred
+
+
+def own_weights(preset: Preset, named: PresetRef, catalog: Catalog) -> Weights | None:
+    """Return where the weights are if metakaito's runtime serves or tunes the preset, else None."""
+    ours = runtime_of(preset, named, catalog) == Runtime.METAKAITO
+    return preset.weights if ours else None
+
+
+def runtime_notes(spec: WorkspaceSpec, catalog: Catalog, server: Server | None) -> Iterator[str]:
+    """
+    Say that Kaito's image is used where the installation prefers metakaito's runtime.
+
+    Args:
+        spec: What is served or tuned.
+        catalog: What the installation prefers.
+        server: What serves it; None where it is tuned.
+
+    """
+    inference = spec.inference or Inference()
+    named = spec.tuning.preset if spec.tuning is not None else inference.preset
+    preset = catalog.presets.get(named.name) if named is not None else None
+    if named is None or preset is None or catalog.provisioning.runtime == Runtime.KAITO:
+        return
+    wanted = runtime_of(preset, named, catalog)
+    ours = server.ours if server is not None else wanted == Runtime.METAKAITO
+    if wanted is None or ours:
+        return
+    why = "it has done so since it was accepted"
+    if wanted == Runtime.KAITO:
+        why = "the preset has no weights" if preset.weights is None else "the preset asks for that"
+    yield (
+        f"{preset.name} runs on Kaito's image, and not on metakaito's runtime, which "
+        f"METAKAITO_RUNTIME prefers: {why}"
+    )
 
 
 def brings_image(named: PresetRef) -> bool:

@@ -16,6 +16,10 @@ def list_models(context: click.Context, output: str, presets: Path | None) -> No
     """
     List the models that can be served, with what they need.
 
+    RUNTIME is whose program serves and tunes a model: kaito's, in its images; metakaito's own,
+    where the preset has weights for it and METAKAITO_RUNTIME or the preset asks for it; or what is
+    in an image of yours.
+
     Examples:
       metakaito presets
       metakaito presets show phi-3-mini-4k-instruct
@@ -36,7 +40,7 @@ def list_models(context: click.Context, output: str, presets: Path | None) -> No
 @click.pass_context
 def show_preset(context: click.Context, name: str, output: str) -> None:
     """
-    Print everything that is known of one preset, as in its file.
+    Print everything that is known of one preset, as in its file, and which runtime serves it here.
 
     Example:
       metakaito presets show falcon-7b -o json

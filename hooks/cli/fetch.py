@@ -6,6 +6,8 @@ import click
 
 from hooks.cli.options import output_option
 
+GOES_ON = "what is whole is kept, and another run goes on from there"
+
 
 class SeparatedByCommas(click.ParamType[str]):
     """Text of which a variable may have more than one."""
@@ -68,13 +70,20 @@ def fetch(
     A file is called like the last part of its URL, and gets a number in front where that is taken.
     With #sha256=<64 hex digits> behind the URL only those bytes are taken; the checksum is printed
     in any case. A fetch that is cut is resumed where the server can do that, and tried again with
-    growing waits after errors that pass; a file that was left unfinished by an earlier run is begun
-    anew. Credentials in a URL are sent to its own server only, and never shown.
+    growing waits after errors that pass. An HTML page is not taken for data. Credentials in a URL
+    are sent to its own server only, and never shown.
+
+    It can be run again, also after it was stopped: files that are whole and still the same are
+    kept, a beginning is gone on with, and a file that the server has in another version is
+    replaced. What came from where is noted in the directory, in a hidden file.
 
     Only public addresses are connected to, also after a redirect: not those of the cluster or of
     the cloud's metadata server. Names are resolved once, and the connection goes to the address
-    that was checked. With HTTPS_PROXY or HTTP_PROXY, and without an entry in NO_PROXY, the proxy
-    resolves the names and so has to check them; that is said.
+    that was checked.
+
+    HTTPS_PROXY, HTTP_PROXY and NO_PROXY are honoured where they are set: by hand in the shell, in a
+    Pod by the image. A Job of metakaito sets none. A proxy resolves the names, and so it is the
+    proxy that has to check them; that is said.
 
     Examples:
       metakaito fetch https://data.example/train.parquet --into data
@@ -83,7 +92,7 @@ def fetch(
     In a Job the URLs come in DATA_URLS, separated by blanks.
 
     Exit codes: 0 all files are there; 1 one cannot be had; 2 a URL cannot be used or leads where it
-    must not.
+    must not; 143 SIGTERM stopped it.
 
     """
     from hooks.cli.output import as_json, print_text  # noqa: PLC0415  (see the package)
@@ -97,7 +106,7 @@ def fetch(
     from hooks.steps.trust import trust  # noqa: PLC0415
 
     field = "tuning.input.urls" if given_by_job(context, "urls") else ""
-    with last_words(field, termination_log()):
+    with last_words(field, termination_log(), GOES_ON):
         rules = Rules(trust=trust(), allowed=parse_networks(allowed), say=say)
         files = fetched(urls, into, rules, Limits(patience, max_bytes), Clock(), say)
     if output == "json":

@@ -1,34 +1,43 @@
 """Presets and instance types as tables and documents."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
-from composite.catalog import InstanceType, Preset
+from composite.catalog import Catalog, InstanceType, Preset
 from composite.models import JsonObject, Value
+from composite.workspace.api import PresetRef
+from composite.workspace.server import runtime_of
 from hooks.cli.clouds import hint_of_cloud
 from hooks.cli.errors import Refused
 from hooks.cli.options import catalog_of
 from hooks.cli.output import as_json, as_table, as_yaml, print_text
 from hooks.settings import Settings
 
-PRESET_COLUMNS = ("NAME", "FAMILY", "ACCESS", "GPUS", "GPU MEMORY", "DISK", "DISTRIBUTED", "TUNING")
+PRESET_COLUMNS = (
+    *("NAME", "FAMILY", "ACCESS", "RUNTIME", "GPUS", "GPU MEMORY", "DISK", "DISTRIBUTED"),
+    "TUNING",
+)
+YOURS = "your image"
 MOST_NAMES = 5
 TYPE_COLUMNS = ("NAME", "GPUS", "GPU MEMORY", "PER GPU", "GPU")
 
 
 def list_presets(settings: Settings, output: str) -> None:
     """Print all presets."""
-    found = catalog_of(settings).presets
-    rows = [preset_row(preset) for preset in found.values()]
-    print_all(found, PRESET_COLUMNS, rows, output)
+    catalog = catalog_of(settings)
+    found = catalog.presets.values()
+    rows = [preset_row(preset, catalog) for preset in found]
+    documents = [preset_document(preset, catalog) for preset in found]
+    print_all(documents, PRESET_COLUMNS, rows, output)
 
 
-def preset_row(preset: Preset) -> tuple[object, ...]:
+def preset_row(preset: Preset, catalog: Catalog) -> tuple[object, ...]:
     """Return the cells of one preset; GPUs and their memory are over all nodes."""
     return (
         preset.name,
         preset.family,
         preset.accessMode.value,
+        preset_document(preset, catalog).get("runtime", YOURS),
         preset.gpu.count,
         f"{preset.gpu.totalMemoryGi}Gi",
         preset.disk,
@@ -37,11 +46,17 @@ def preset_row(preset: Preset) -> tuple[object, ...]:
     )
 
 
+def preset_document(preset: Preset, catalog: Catalog) -> JsonObject:
+    """Return a preset as its file has it, with the runtime that these settings make of it."""
+    runtime = runtime_of(preset, PresetRef(name=preset.name), catalog)
+    return document(preset.model_copy(update={"runtime": runtime}))
+
+
 def list_instance_types(settings: Settings, output: str) -> None:
     """Print all instance types of the cloud."""
     found = catalog_of(settings).instance_types
     rows = [type_row(row) for row in found.values()]
-    print_all(found, TYPE_COLUMNS, rows, output)
+    print_all([document(row) for row in found.values()], TYPE_COLUMNS, rows, output)
 
 
 def type_row(row: InstanceType) -> tuple[object, ...]:
@@ -51,7 +66,7 @@ def type_row(row: InstanceType) -> tuple[object, ...]:
 
 
 def print_all(
-    found: Mapping[str, Value],
+    documents: Sequence[JsonObject],
     columns: Sequence[str],
     rows: Sequence[Sequence[object]],
     output: str,
@@ -60,17 +75,16 @@ def print_all(
     if output == "table":
         print_text(as_table(columns, rows))
         return
-    documents = [document(value) for value in found.values()]
     print_text(as_json(documents) if output == "json" else as_yaml([documents]))
 
 
 def show_preset(settings: Settings, name: str, output: str) -> None:
     """Print one preset."""
-    found = catalog_of(settings).presets
-    if name not in found:
-        hint = near(name, found, "metakaito presets")
+    catalog = catalog_of(settings)
+    if name not in catalog.presets:
+        hint = near(name, catalog.presets, "metakaito presets")
         raise Refused(f"metakaito presets show: no preset is called {name!r}; {hint}")
-    print_one(found[name], output)
+    print_one(preset_document(catalog.presets[name], catalog), output)
 
 
 def show_instance_type(settings: Settings, name: str, output: str) -> None:
@@ -82,7 +96,7 @@ def show_instance_type(settings: Settings, name: str, output: str) -> None:
         raise Refused(
             f"metakaito instance-types show: no instance type of {cloud} is called {name!r}; {hint}"
         )
-    print_one(found[name], output)
+    print_one(document(found[name]), output)
 
 
 def near(name: str, found: Iterable[str], lists: str) -> str:
@@ -94,9 +108,8 @@ def near(name: str, found: Iterable[str], lists: str) -> str:
     return f"'{lists}' lists all"
 
 
-def print_one(value: Value, output: str) -> None:
+def print_one(found: JsonObject, output: str) -> None:
     """Print one document."""
-    found = document(value)
     print_text(as_json(found) if output == "json" else as_yaml([found]))
 
 

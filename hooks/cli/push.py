@@ -9,6 +9,7 @@ from hooks.cli.options import output_option
 
 AT_A_TERMINAL_SECONDS = 30.0
 IN_A_JOB_SECONDS = 3600.0
+GOES_ON = "what the registry has by now is kept, and another run sends the rest"
 
 
 @click.command(short_help="Push a finished adapter as an image, as a training's last step does.")
@@ -51,14 +52,6 @@ IN_A_JOB_SECONDS = 3600.0
     help="Where the digest is written, as the last line.  [default: /dev/termination-log in a Pod]",
 )
 @click.option(
-    "--scratch",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
-    metavar="DIRECTORY",
-    envvar="SCRATCH_PATH",
-    show_envvar=True,
-    help="Room for the layer, as much as the files need.  [default: TMPDIR or /tmp]",
-)
-@click.option(
     "--patience",
     type=click.FloatRange(min=0),
     metavar="SECONDS",
@@ -75,7 +68,6 @@ def push(  # noqa: PLR0913  (click passes each option by name)
     platform: str | None,
     config: Path | None,
     digest_file: Path | None,
-    scratch: Path | None,
     patience: float | None,
     output: str,
 ) -> None:
@@ -89,8 +81,11 @@ def push(  # noqa: PLR0913  (click passes each option by name)
 
     While the registry refuses or does not answer it is tried again, with credentials and
     certificates read anew each time, for they can be mended meanwhile. What can never be, such as
-    an invalid name, fails at once. Plain HTTP is spoken to this machine only. HTTPS_PROXY and
-    NO_PROXY are honoured.
+    an invalid name, fails at once. Plain HTTP is spoken to this machine only. The layer is made in
+    TMPDIR or /tmp, which needs as much room as the files.
+
+    HTTPS_PROXY and NO_PROXY are honoured where they are set: by hand in the shell, in a Pod by the
+    image. A Job of metakaito sets neither.
 
     Examples:
       metakaito push results ghcr.io/me/my-adapter:1 --base docker.io/library/busybox:1.37.0
@@ -99,7 +94,8 @@ def push(  # noqa: PLR0913  (click passes each option by name)
     In a Job everything comes in variables: RESULTS_PATH, ADAPTER_IMAGE, BASE_IMAGE, DOCKER_CONFIG.
 
     Exit codes: 0 the registry has the image; 1 it does not; 2 a name cannot be used, or the
-    registry can never have such an image.
+    registry can never have such an image; 143 SIGTERM stopped it. Run again, it sends what the
+    registry has not.
 
     """
     from hooks.cli.output import as_json, print_text  # noqa: PLC0415  (see the package)
@@ -113,14 +109,18 @@ def push(  # noqa: PLR0913  (click passes each option by name)
 
     by_job = given_by_job(context, "image")
     words = (
-        Words("tuning.output.image", "the Secret of tuning.output.imagePushSecret")
+        Words(
+            "tuning.output.image",
+            "the Secret of tuning.output.imagePushSecret",
+            "METAKAITO_ADAPTER_BASE of the installation (chart value training.adapterBase)",
+        )
         if by_job
         else Words()
     )
     at_terminal = sys.stderr.isatty()
     default = AT_A_TERMINAL_SECONDS if at_terminal else IN_A_JOB_SECONDS
     file = digest_file or termination_log()
-    with last_words("tuning.output" if by_job else "", file):
+    with last_words("tuning.output" if by_job else "", file, GOES_ON):
         order = Order(
             results=results,
             image=image,
@@ -129,7 +129,6 @@ def push(  # noqa: PLR0913  (click passes each option by name)
             config=config or Path.home() / ".docker",
             patience=default if patience is None else patience,
             words=words,
-            scratch=scratch,
         )
         done = pushed(order, Clock(), say)
         leave_words(f"{done.reference}\n{done.digest}\n", file)

@@ -32,22 +32,43 @@ GLOBAL_UNICAST = IPv6Network("2000::/3")
 NAT64 = IPv6Network("64:ff9b::/96")
 IPV4_BITS = 32
 
-# The cloud's own, in the public space; and what no version of Python calls private alike.
-SPECIAL = {
-    # https://learn.microsoft.com/en-us/azure/virtual-network/what-is-ip-address-168-63-129-16
-    IPv4Network("168.63.129.16/32"): "Azure's own",
-    # https://www.iana.org/assignments/iana-ipv4-special-registry/iana-ipv4-special-registry.xhtml
-    IPv4Network("192.0.0.0/24"): "special-purpose",
+# Written out, for what Python calls private differs from one patch version to the next. What the
+# registries list as reachable from everywhere is not here, but for two addresses of 192.0.0.0/24.
+# https://www.iana.org/assignments/iana-ipv4-special-registry/iana-ipv4-special-registry.xhtml
+# https://www.iana.org/assignments/iana-ipv6-special-registry/iana-ipv6-special-registry.xhtml
+SPECIAL: dict[Network, str] = {
+    ip_network(text): kind
+    for text, kind in (
+        ("0.0.0.0/32", "unspecified"),
+        ("0.0.0.0/8", "special-purpose"),
+        ("10.0.0.0/8", "private"),
+        ("100.64.0.0/10", "special-purpose"),  # carriers', and Alibaba's metadata server
+        ("127.0.0.0/8", "loopback"),
+        ("169.254.0.0/16", "link-local"),
+        ("172.16.0.0/12", "private"),
+        ("192.0.0.0/24", "special-purpose"),  # Oracle's metadata server answers in it
+        ("192.0.2.0/24", "documentation"),
+        ("192.88.99.0/24", "special-purpose"),
+        ("192.168.0.0/16", "private"),
+        ("198.18.0.0/15", "special-purpose"),
+        ("198.51.100.0/24", "documentation"),
+        ("203.0.113.0/24", "documentation"),
+        # https://www.iana.org/assignments/multicast-addresses/multicast-addresses.xhtml
+        ("224.0.0.0/4", "multicast"),
+        ("240.0.0.0/4", "reserved"),
+        # https://learn.microsoft.com/en-us/azure/virtual-network/what-is-ip-address-168-63-129-16
+        ("168.63.129.16/32", "platform"),
+        ("::/128", "unspecified"),
+        ("::1/128", "loopback"),
+        ("2001::/23", "special-purpose"),
+        ("2001:db8::/32", "documentation"),
+        ("3fff::/20", "documentation"),
+        ("fc00::/7", "private"),
+        ("fe80::/10", "link-local"),
+        # https://www.iana.org/assignments/ipv6-multicast-addresses/ipv6-multicast-addresses.xhtml
+        ("ff00::/8", "multicast"),
+    )
 }
-
-KINDS = (
-    ("is_unspecified", "unspecified"),
-    ("is_loopback", "loopback"),
-    ("is_link_local", "link-local"),
-    ("is_multicast", "multicast"),
-    ("is_reserved", "reserved"),
-    ("is_private", "private"),
-)
 
 
 def parse_networks(texts: Iterable[str]) -> tuple[Network, ...]:
@@ -90,14 +111,10 @@ def why_forbidden(address: Address, allowed: Iterable[Network] = ()) -> str | No
     meant = embedded(address)
     if any(found in network for network in allowed for found in (address, meant)):
         return None
-    for test, kind in KINDS:
-        if getattr(meant, test):
-            return kind
     for network, kind in SPECIAL.items():
         if meant in network:
             return kind
-    # What is left of special purposes, such as carrier-grade NAT.
-    routed = meant.is_global and (isinstance(meant, IPv4Address) or meant in GLOBAL_UNICAST)
+    routed = isinstance(meant, IPv4Address) or meant in GLOBAL_UNICAST
     return None if routed else "special-purpose"
 
 

@@ -72,7 +72,7 @@ def choose(offered: Sequence[Challenge], host: str) -> Challenge:
                 return challenge
     asked = ", ".join(sorted({challenge.scheme for challenge in offered})) or "nothing"
     raise Unauthorized(
-        f"{host} wants a Bearer token or a Basic password to be asked for, asks {asked}"
+        f"{host} answers HTTP 401 and asks for {asked}, neither a Bearer token nor a Basic password"
     )
 
 

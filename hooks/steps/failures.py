@@ -22,3 +22,7 @@ class TryAgain(StepFailed):
     def __init__(self, sentence: str, after: float | None = None) -> None:
         super().__init__(sentence)
         self.after = after
+
+
+class GaveUp(StepFailed):
+    """It was tried again and did not work for too long; a later run may go on."""

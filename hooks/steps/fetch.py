@@ -4,18 +4,23 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hooks.steps.download import Download, Fetched, Limits
+from hooks.steps.earlier import load_earlier
 from hooks.steps.failures import CannotBe, StepFailed
+from hooks.steps.files import alone_in
 from hooks.steps.hops import Rules
 from hooks.steps.patience import Clock, Say
 from hooks.steps.progress import size_words
-from hooks.steps.sources import file_names, parse_source, shown
+from hooks.steps.sources import Source, file_names, parse_source, shown
 
 
 def fetch(
     addresses: Sequence[str], folder: Path, rules: Rules, limits: Limits, clock: Clock, say: Say
 ) -> list[Fetched]:
     """
-    Fetch one file after the other; a file that is there already keeps its name.
+    Fetch one file after the other; a file of somebody else that is there already keeps its name.
+
+    What an earlier run fetched of the same addresses is kept where it is still the same, and gone
+    on with where it is not whole.
 
     Args:
         addresses: URLs, each with ``#sha256=<64 hex>`` behind it or not.
@@ -35,13 +40,31 @@ def fetch(
     sources = [parse_source(address) for address in addresses]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        names = file_names(sources, {path.name for path in folder.iterdir()})
+        with alone_in(folder):
+            return fetch_all(sources, folder, rules, limits, clock, say)
     except OSError as error:
         raise StepFailed(f"{folder} cannot be written: {error.strerror or error}") from error
+
+
+def fetch_all(
+    sources: Sequence[Source], folder: Path, rules: Rules, limits: Limits, clock: Clock, say: Say
+) -> list[Fetched]:
+    """
+    Fetch into a directory that is there, and in which nobody else is.
+
+    Raises:
+        CannotBe: An address leads where it must not.
+        StepFailed: A file cannot be had.
+        OSError: The directory cannot be read.
+
+    """
+    earlier = load_earlier(folder, {source.key for source in sources}, clock, say)
+    names = file_names(sources, {path.name for path in folder.iterdir()}, earlier.names)
     done = []
     for number, (source, name) in enumerate(zip(sources, names, strict=True), start=1):
         say(f"{number} of {len(sources)}: {shown(source.url)} to {folder / name}")
-        file = Download(source, folder / name, rules, limits, clock, say).run()
+        place = earlier.place(name, source.key)
+        file = Download(source, place, rules, limits, clock, say).run()
         say(f"{name}: {size_words(file.size)}, SHA-256 {file.sha256}{verdict(source.sha256)}")
         done.append(file)
     return done

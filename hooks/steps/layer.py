@@ -7,12 +7,14 @@ Source: https://github.com/opencontainers/image-spec/blob/v1.1.1/layer.md
 import gzip
 import hashlib
 import io
+import os
 import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
 from hooks.steps.failures import StepFailed
+from hooks.steps.files import opened_as_it_is
 from hooks.steps.patience import Clock, Say
 from hooks.steps.progress import Progress
 
@@ -69,9 +71,9 @@ def make_layer(files: Sequence[Path], path: Path, clock: Clock, say: Say) -> Lay
         StepFailed: A file cannot be read, or the layer not written.
 
     """
-    total = sum(file.stat().st_size for file in files)
-    progress = Progress("the layer", total, clock, say)
     try:
+        total = sum(file.lstat().st_size for file in files)
+        progress = Progress("the layer", total, clock, say)
         with path.open("wb") as target:
             packed = Hashing(target)
             with gzip.GzipFile("", "wb", COMPRESSION, packed, mtime=0) as compressor:
@@ -88,7 +90,7 @@ def write_tar(files: Sequence[Path], target: Hashing, progress: Progress) -> Non
         archive.addfile(entry(FOLDER, tarfile.DIRTYPE, 0o755))
         for file in sorted(files, key=lambda file: file.name):
             with Watched(file, progress, target) as content:
-                size = file.stat().st_size
+                size = os.fstat(content.fileno()).st_size
                 archive.addfile(
                     entry(f"{FOLDER}/{file.name}", tarfile.REGTYPE, 0o644, size), content
                 )
@@ -102,10 +104,16 @@ def entry(name: str, kind: bytes, mode: int, size: int = 0) -> tarfile.TarInfo:
 
 
 class Watched(io.FileIO):
-    """A file to read that tells how far it is."""
+    """
+    A regular file to read that tells how far it is.
+
+    Raises:
+        StepFailed: It is something else, such as a link.
+
+    """
 
     def __init__(self, path: Path, progress: Progress, written: Hashing) -> None:
-        super().__init__(path)
+        super().__init__(path, opener=opened_as_it_is)
         self._progress = progress
         self._written = written
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple, TypeVar
 
-from hooks.steps.failures import StepFailed, TryAgain
+from hooks.steps.failures import GaveUp, TryAgain
 
 Result = TypeVar("Result")
 Say = Callable[[str], None]
@@ -31,17 +31,27 @@ class Patience:
         say: Told of each failure and how long the wait is.
         first: The first wait, in seconds.
         longest: The longest wait, in seconds, unless a server asks for more.
+        try_at_end: Whether there is a last try at the end of the patience where a server asks for
+            a wait beyond it; otherwise the patience ends at once.
 
     """
 
     def __init__(
-        self, seconds: float, clock: Clock, say: Say, *, first: float = 1.0, longest: float = 60.0
+        self,
+        seconds: float,
+        clock: Clock,
+        say: Say,
+        *,
+        first: float = 1.0,
+        longest: float = 60.0,
+        try_at_end: bool = False,
     ) -> None:
         self._seconds = seconds
         self._clock = clock
         self._say = say
         self._first = first
         self._longest = longest
+        self._try_at_end = try_at_end
         self._failing_since: float | None = None
         self._failures = 0
 
@@ -55,16 +65,18 @@ class Patience:
         Wait until the next try.
 
         Raises:
-            StepFailed: The patience is at its end, or would be before the wait is.
+            GaveUp: The patience is at its end, or would be before the wait is.
 
         """
         now = self._clock.now()
         if self._failing_since is None:
             self._failing_since = now
         self._failures += 1
-        wait = max(self._next_wait(), failure.after or 0.0)
-        if now + wait > self._failing_since + self._seconds:
-            raise StepFailed(f"{failure}{self._end(failure, now)}") from failure
+        left = self._failing_since + self._seconds - now
+        asked = failure.after or 0.0
+        wait = max(self._next_wait(), min(asked, left) if self._try_at_end else asked)
+        if wait > left:
+            raise GaveUp(f"{failure}{self._end(failure, now)}") from failure
         self._say(f"{failure}; trying again in {duration(wait)}")
         self._clock.sleep(wait)
 
@@ -90,7 +102,8 @@ def persistently(attempt: Callable[[], Result], patience: Patience) -> Result:
     Return what an attempt returns, the first that works.
 
     Raises:
-        StepFailed: An attempt failed for good, or the patience is at its end.
+        StepFailed: An attempt failed for good.
+        GaveUp: The patience is at its end.
 
     """
     while True:

@@ -1,8 +1,8 @@
 """The push step: the newest result as an image in a registry, checked there."""
 
 import tempfile
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from http import HTTPStatus
 from pathlib import Path
 from typing import NamedTuple
@@ -57,8 +57,6 @@ class Order(NamedTuple):
     patience: float
     """Seconds that it is tried again."""
     words: Words = Words()
-    scratch: Path | None = None
-    """Where there is room for the layer; the system's directory for such files otherwise."""
 
 
 class Pushed(NamedTuple):
@@ -90,14 +88,19 @@ def push(order: Order, clock: Clock, say: Say) -> Pushed:
         raise CannotBe(
             f"{order.image!r} has a digest, which what is pushed will tell: leave it out"
         )
-    base = None if order.base == SCRATCH else parse_reference(order.base)
+    base = None if order.base == SCRATCH else parse_base(order)
     result = find_result(order.results)
     say(f"the result is in {result.folder}")
     patience = Patience(
-        order.patience, clock, say, first=FIRST_WAIT_SECONDS, longest=LONGEST_WAIT_SECONDS
+        order.patience,
+        clock,
+        say,
+        first=FIRST_WAIT_SECONDS,
+        longest=LONGEST_WAIT_SECONDS,
+        try_at_end=True,
     )
     try:
-        with tempfile.TemporaryDirectory(prefix="metakaito-push-", dir=order.scratch) as folder:
+        with tempfile.TemporaryDirectory(prefix="metakaito-push-") as folder:
             room = Path(folder)
             layer = make_layer(result.files, room / "layer", clock, say)
             say(f"its layer {layer.digest} has {size_words(layer.size)}")
@@ -105,8 +108,23 @@ def push(order: Order, clock: Clock, say: Say) -> Pushed:
                 lambda: Attempt(order, image, base, layer, room, clock, say).run(), patience
             )
     except OSError as error:
-        place = order.scratch or tempfile.gettempdir()
-        raise StepFailed(f"the push needs room in {place}: {error.strerror or error}") from error
+        raise StepFailed(
+            f"the push needs room in TMPDIR or /tmp: {error.strerror or error}"
+        ) from error
+
+
+def parse_base(order: Order) -> Reference:
+    """
+    Return the image that the layer is laid on.
+
+    Raises:
+        CannotBe: It is no name of an image.
+
+    """
+    try:
+        return parse_reference(order.base)
+    except CannotBe as refusal:
+        raise CannotBe(f"{order.words.base}: {refusal}") from None
 
 
 class Attempt:
@@ -145,8 +163,9 @@ class Attempt:
             source = None
             below = scratch(self._order.platform)
             if self._base is not None:
-                source = repository(self._base, "pull", words._replace(image="the base image"))
-                below = pull_image(source, self._order.platform)
+                with of_the_base(words):
+                    source = repository(self._base, "pull", words._replace(image="it"))
+                    below = pull_image(source, self._order.platform)
             image = with_layer(below, self._layer, COMMENT)
             self._push_blobs(target, source, image)
             return self._push_manifest(target, image)
@@ -173,7 +192,12 @@ class Attempt:
 
     def _fetching(self, source: Repository, digest: str, size: int) -> Callable[[], Path]:
         """Return what brings a layer of the base into a file, once."""
-        return lambda: fetched_blob(source, digest, size, self._room, self._clock, self._say)
+
+        def fetching() -> Path:
+            with of_the_base(self._order.words):
+                return fetched_blob(source, digest, size, self._room, self._clock, self._say)
+
+        return fetching
 
     def _push_manifest(self, target: Repository, image: Image) -> Pushed:
         """Give the image its name, and read back what has the name now."""
@@ -198,6 +222,26 @@ class Attempt:
                 raise TryAgain(f"{what}: {digest} was pushed and the registry has {told}")
         sizes = [len(content), len(image.config_bytes), *(int(one["size"]) for one in image.layers)]
         return Pushed(str(target.image), digest, sum(sizes), [*image.layers])
+
+
+@contextmanager
+def of_the_base(words: Words) -> Iterator[None]:
+    """
+    Say of what fails that it is about the base image, and what names it.
+
+    Raises:
+        StepFailed: Something failed; of the same kind.
+
+    """
+    about = f"the base image, which is named by {words.base}: "
+    try:
+        yield
+    except TryAgain as failure:
+        raise TryAgain(f"{about}{failure}", failure.after) from failure
+    except CannotBe as failure:
+        raise CannotBe(f"{about}{failure}") from failure
+    except StepFailed as failure:
+        raise StepFailed(f"{about}{failure}") from failure
 
 
 def fetched_blob(

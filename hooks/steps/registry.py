@@ -20,7 +20,7 @@ from urllib3.util import parse_url
 from hooks.steps.authorization import Challenge, Unauthorized, basic, bearer, challenges, choose
 from hooks.steps.credentials import Credential, Credentials
 from hooks.steps.failures import CannotBe, StepFailed, TryAgain
-from hooks.steps.hops import MOST_REDIRECTS, REDIRECTS
+from hooks.steps.hops import MOST_REDIRECTS, REDIRECTS, next_hop
 from hooks.steps.patience import Clock, retry_after
 from hooks.steps.references import Reference
 from hooks.steps.sources import origin
@@ -43,6 +43,8 @@ class Words(NamedTuple):
 
     image: str = "IMAGE"
     secret: str = "the credentials that 'docker login' keeps"  # noqa: S105  (no secret)
+    base: str = "--base"
+    """What names the image that the files are laid on."""
 
 
 class Repository:
@@ -206,37 +208,28 @@ class Repository:
                     raise self.refusal(response, what)
                 return response
             response.close()
-            url = redirected(url, response.headers.get("Location"))
+            url = next_hop(parse_url(url), response.headers.get("Location")).url
         raise StepFailed(f"{what}: more than {MOST_REDIRECTS} redirects")
 
     def refusal(self, response: urllib3.BaseHTTPResponse, what: str) -> StepFailed:
         """Return what it means that a registry does not do something."""
         codes, words = told(response)
         sentence = f"{what}: {self.image.host} answers HTTP {response.status}{words}"
-        if response.status in NOT_ALLOWED:
-            return Unauthorized(self._who(sentence))
         if response.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-            return CannotBe(f"{sentence}: let the registry, or a proxy before it, take larger ones")
+            return CannotBe(
+                f"{sentence}: the registry, or a proxy in front of it, limits the size of a "
+                "request; whoever runs it can raise that limit"
+            )
         if response.status in FINAL_STATUSES or any(code in FINAL_CODES for code in codes):
             return CannotBe(f"{sentence}: change {self._words.image}")
+        return self.passing(response, what)
+
+    def passing(self, response: urllib3.BaseHTTPResponse, what: str) -> TryAgain:
+        """Return a refusal that need not be the last word, whatever its status."""
+        sentence = f"{what}: {self.image.host} answers HTTP {response.status}{told(response)[1]}"
+        if response.status in NOT_ALLOWED:
+            return Unauthorized(self._who(sentence))
         return TryAgain(sentence, retry_after(response.headers.get("Retry-After"), self._clock))
-
-
-def redirected(url: str, location: str | None) -> str:
-    """
-    Return where a redirect leads.
-
-    Raises:
-        StepFailed: It leads nowhere.
-
-    """
-    try:
-        place = parse_url(urljoin(url, location or ""))
-    except (LocationParseError, ValueError):
-        place = parse_url("")
-    if not location or not place.host:
-        raise StepFailed(f"{parse_url(url).netloc} redirects to nowhere")
-    return place._replace(fragment=None).url
 
 
 def told(response: urllib3.BaseHTTPResponse) -> tuple[list[str], str]:

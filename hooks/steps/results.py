@@ -1,6 +1,6 @@
 """What a training left: the newest result that it finished."""
 
-from collections.abc import Iterator
+import stat
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,38 +26,55 @@ def find_result(folder: Path) -> Result:
     """
     Return the newest finished result in a directory or below it.
 
-    Links are not followed: whoever trained could publish with them what only the push may read.
+    Only regular files count: with a link, whoever trained could publish what only the push may
+    read, such as the credentials of the registry.
 
     Raises:
         StepFailed: The training finished none, or it lacks a file.
 
     """
-    marks = sorted(marks_below(folder), key=lambda mark: (mark.stat().st_mtime_ns, str(mark)))
+    found = marks_below(folder)
+    marks = [mark for mark in found if why_not_regular(mark) is None]
     if not marks:
+        others = "".join(f"; {mark} {why_not_regular(mark)}" for mark in found)
         raise StepFailed(
             f"the training ended without a result: there is no {MARK} in {folder}"
-            + ("" if folder.is_dir() else ", which is not there")
+            + (others if folder.is_dir() else ", which is not there")
         )
-    result = Result(marks[-1].parent)
+    newest = max(marks, key=lambda mark: (mark.lstat().st_mtime_ns, str(mark)))
+    result = Result(newest.parent)
     for file in result.files:
-        if file.is_symlink() or not file.is_file() or not file.stat().st_size:
-            state = "is empty" if file.is_file() else "is missing"
-            state = "is a link, which is not followed" if file.is_symlink() else state
-            raise StepFailed(f"the result in {result.folder} is not whole: {file.name} {state}")
+        why = why_not_regular(file) or (None if file.lstat().st_size else "is empty")
+        if why is not None:
+            raise StepFailed(f"the result in {result.folder} is not whole: {file.name} {why}")
     return result
 
 
-def marks_below(folder: Path) -> Iterator[Path]:
+def marks_below(folder: Path) -> list[Path]:
     """
-    Yield the mark of each finished result.
+    Return what is called like the mark of a finished result; links to directories are not followed.
 
     Raises:
         StepFailed: The directory cannot be read.
 
     """
     try:
-        root = folder.resolve()
-        found = (path for path in folder.rglob(MARK) if path.is_file() and not path.is_symlink())
-        yield from (path for path in found if path.resolve().is_relative_to(root))
+        return sorted(path for path in folder.rglob(MARK) if within(path, folder))
     except OSError as error:
         raise StepFailed(f"{folder} cannot be read: {error.strerror}") from error
+
+
+def within(path: Path, folder: Path) -> bool:
+    """Whether the directory of a file is really below another, or that one."""
+    return path.parent.resolve().is_relative_to(folder.resolve())
+
+
+def why_not_regular(file: Path) -> str | None:
+    """Return what is there instead of a regular file; None where it is one."""
+    try:
+        mode = file.lstat().st_mode
+    except FileNotFoundError:
+        return "is missing"
+    if stat.S_ISLNK(mode):
+        return "is a link, which is not followed"
+    return None if stat.S_ISREG(mode) else "is not a regular file"

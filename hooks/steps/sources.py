@@ -1,8 +1,9 @@
 """An address of data: what is fetched, which bytes are wanted, what the file is called."""
 
+import hashlib
 import posixpath
 import re
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import NamedTuple
 
 from urllib3.exceptions import LocationParseError
@@ -12,7 +13,9 @@ from hooks.steps.failures import CannotBe
 
 SCHEMES = ("http", "https")
 PORTS = {"http": 80, "https": 443}
-CHECKSUM = re.compile(r"#sha256=([0-9A-Fa-f]{64})")
+CHECKSUM = re.compile(r"sha256=([0-9A-Fa-f]{64})")
+# The name of a checksum, without what may be a credential.
+CHECKSUM_NAME = re.compile(r"[A-Za-z0-9_-]{1,16}(?=[=:])")
 LONGEST_NAME = 200
 HIDDEN = "…"
 
@@ -29,8 +32,13 @@ class Source(NamedTuple):
     def name(self) -> str:
         """What the file is called, if nothing is called so yet: the last part of the path."""
         last = posixpath.basename((self.url.path or "").rstrip("/")) or (self.url.host or "")
-        # Bytes, for that is what file systems count; a number and `.part` still fit.
+        # Bytes, as file systems count; a number and the mark of what is unfinished still fit.
         return last.encode()[:LONGEST_NAME].decode(errors="ignore")
+
+    @property
+    def key(self) -> str:
+        """The SHA-256 of the URL, by which it is known again without what it may hold."""
+        return hashlib.sha256(self.url.url.encode()).hexdigest()
 
 
 def parse_source(text: str) -> Source:
@@ -38,14 +46,26 @@ def parse_source(text: str) -> Source:
     Return what an address asks for; a checksum is written behind it: https://...#sha256=<64 hex>.
 
     Raises:
-        CannotBe: It is no http or https URL, or what is behind it is no checksum.
+        CannotBe: It is no http or https URL, or what is behind it is not such a checksum.
 
     """
-    head, mark, tail = text.partition("#sha256=")
-    found = CHECKSUM.fullmatch(mark + tail)
-    if mark and found is None:
-        raise CannotBe(f"{shown_text(head)}: #sha256= must be followed by 64 hex digits")
+    head, _, fragment = text.partition("#")
+    found = CHECKSUM.fullmatch(fragment)
+    if fragment and found is None:
+        raise CannotBe(f"{shown_text(head)}: {fragment_problem(fragment)}")
     return Source(parse_hop(head), found[1].lower() if found else None)
+
+
+def fragment_problem(fragment: str) -> str:
+    """Return what is wrong with what is behind an address; nothing there is passed over."""
+    if fragment.startswith("sha256="):
+        return "#sha256= must be followed by 64 hex digits"
+    name = CHECKSUM_NAME.match(fragment)
+    what = f"#{name[0]}{fragment[name.end()]}{HIDDEN}" if name else f"#{HIDDEN}"
+    return (
+        f"{what} behind it is not understood: the one checksum that can stand there is "
+        "#sha256=<64 hex digits>, and nothing else"
+    )
 
 
 def parse_hop(text: str) -> Url:
@@ -89,16 +109,27 @@ def origin(url: Url) -> tuple[str | None, str | None, int]:
     return url.scheme, url.host, port_of(url)
 
 
-def file_names(sources: Iterable[Source], taken: Container[str]) -> list[str]:
+def file_names(
+    sources: Iterable[Source], taken: Container[str], known: Callable[[str], Iterable[str]]
+) -> list[str]:
     """
-    Return a name for each file, of which none occurs twice or is taken.
+    Return a name for each file, of which none occurs twice or is taken by something else.
 
     A name that is taken gets the number of its address in front, as often as it needs.
+
+    Args:
+        sources: What is to be fetched.
+        taken: The names that are there already.
+        known: Returns the names of those among them that were fetched before by the key of what
+            they were fetched from: they are its own.
+
     """
     names: list[str] = []
     for number, source in enumerate(sources, start=1):
-        name = source.name
-        while name in names or name in taken or name in (".", ".."):
-            name = f"{number}-{name}"
+        name = next((own for own in known(source.key) if own not in names), None)
+        if name is None:
+            name = source.name
+            while name in names or name in taken or name in (".", ".."):
+                name = f"{number}-{name}"
         names.append(name)
     return names

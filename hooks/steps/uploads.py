@@ -16,7 +16,6 @@ from urllib.parse import urlencode
 import urllib3
 
 from hooks.steps.authorization import Unauthorized
-from hooks.steps.failures import TryAgain
 from hooks.steps.hops import REDIRECTS
 from hooks.steps.patience import Clock, Say
 from hooks.steps.progress import Progress
@@ -102,7 +101,10 @@ def ensure_blob(
 
 def is_there(target: Repository, blob: Blob) -> bool:
     """
-    Whether a repository has a blob; a registry that sends us to where it is has it.
+    Whether a repository has a blob.
+
+    A registry that sends us to where it keeps the blob has it: it looks before it says so.
+    https://github.com/distribution/distribution/blob/v3.0.0/registry/storage/blobserver.go
 
     Raises:
         TryAgain: The registry does not say so now.
@@ -186,9 +188,9 @@ class Upload:
                 # What was on its way when the connection was cut has arrived after all.
                 raise Cut(f"{self._what}: {self._target.image.host} has another part already")
             if answer.status not in PART_TAKEN:
-                # Some take no parts at all; the next try sends it whole again.
+                # Some take no parts at all, whatever they say then: the next try sends it whole.
                 self._location = None
-                raise TryAgain(str(self._target.refusal(answer, self._what)))
+                raise self._target.passing(answer, self._what)
             location = self._begun(answer, location)
             self._sent = last + 1
         self._finish(location, self._sent, 0)

@@ -22,17 +22,33 @@ def test_lists_instance_types(run: Run, golden: Golden) -> None:
     golden("instance-types-aws.txt", result.out)
 
 
-@pytest.mark.parametrize(
-    ("command", "field"), [("presets", "presets"), ("instance-types", "instance_types")]
-)
-def test_json_and_yaml_list_all_there_is_to_know(
-    run: Run, catalog: Catalog, command: str, field: str
-) -> None:
-    known = getattr(catalog, field).values()
+def test_json_and_yaml_list_all_there_is_to_know(run: Run, catalog: Catalog) -> None:
+    known = catalog.instance_types.values()
     wanted = [each.model_dump(mode="json", exclude_none=True) for each in known]
 
-    assert json.loads(run(command, "-o", "json").out) == wanted
-    assert yaml.safe_load(run(command, "-o", "yaml").out)[0]["name"] == wanted[0]["name"]
+    assert json.loads(run("instance-types", "-o", "json").out) == wanted
+    assert yaml.safe_load(run("instance-types", "-o", "yaml").out) == wanted
+
+
+@pytest.mark.parametrize("preferred", ["kaito", "metakaito"])
+def test_of_presets_they_tell_the_runtime_that_serves_them_here(
+    run: Run, catalog: Catalog, monkeypatch: pytest.MonkeyPatch, preferred: str
+) -> None:
+    monkeypatch.setenv("METAKAITO_RUNTIME", preferred)
+    wanted = {
+        preset.name: preset.model_dump(mode="json", exclude_none=True)
+        | ({"runtime": preferred} if preset.image is not None else {})
+        for preset in catalog.presets.values()
+    }
+
+    listed = json.loads(run("presets", "-o", "json").out)
+
+    assert {each["name"]: each for each in listed} == wanted
+    assert yaml.safe_load(run("presets", "-o", "yaml").out) == listed
+    assert (wanted["tiny-phi-3-test"]["runtime"], "runtime" in wanted["llama-2-7b"]) == (
+        "metakaito",
+        False,
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,20 @@
 from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
+from hooks.steps.addresses import parse_networks
+from hooks.steps.download import Fetched, Limits
+from hooks.steps.earlier import LIST
+from hooks.steps.fetch import fetch
+from hooks.steps.hops import Rules
 from hooks.steps.patience import Clock
+from hooks.steps.trust import trust
 from tests.hooks.steps.certificates import Authority, make_authority
 from tests.hooks.steps.servers import Site, serving
+
+ALLOWED = parse_networks(["127.0.0.0/8"])
 
 
 class Time:
@@ -29,6 +39,35 @@ class Time:
         return Clock(self.read, self.sleep, lambda: 1767225600.0 + self.now - 1000.0)
 
 
+class Fetch(NamedTuple):
+    """One fetch into an empty directory, at a time that does not wait."""
+
+    into: Path
+    time: Time
+    lines: list[str]
+
+    def __call__(
+        self, *urls: str, rules: Rules | None = None, limits: Limits | None = None
+    ) -> list[Fetched]:
+        return fetch(
+            urls,
+            self.into,
+            rules or Rules(trust(), ALLOWED),
+            limits or Limits(patience=300),
+            self.time.clock,
+            self.lines.append,
+        )
+
+    @property
+    def names(self) -> list[str]:
+        """The names in the directory, but for the list of what was fetched."""
+        return sorted(path.name for path in self.into.iterdir() if path.name != LIST)
+
+    @property
+    def contents(self) -> dict[str, bytes]:
+        return {name: (self.into / name).read_bytes() for name in self.names}
+
+
 @pytest.fixture(autouse=True)
 def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http", "https", "all", "no"):
@@ -45,6 +84,11 @@ def virtual() -> Time:
 def lines() -> list[str]:
     """What was said: give its ``append`` to whom says something."""
     return []
+
+
+@pytest.fixture
+def into(tmp_path: Path, virtual: Time, lines: list[str]) -> Fetch:
+    return Fetch(tmp_path / "data", virtual, lines)
 
 
 @pytest.fixture

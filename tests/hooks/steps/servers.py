@@ -45,6 +45,7 @@ class Handler(BaseHTTPRequestHandler):
         self.do_GET()
 
     do_POST = do_GET  # noqa: N815  (the standard library's name)
+    do_PATCH = do_PUT  # noqa: N815  (the same)
 
     def log_message(self, *_: object) -> None:
         pass
@@ -78,6 +79,7 @@ class Site(ThreadingHTTPServer):
         self.asked: list[Asked] = []
         self.answers: dict[str, list[Answer]] = {}
         self.head: Answer = status(404)
+        """The answer to HEAD, whatever the path."""
 
     def handle_error(self, *_: object) -> None:
         """Say nothing of clients that went away."""
@@ -140,6 +142,21 @@ def resumable(content: bytes, etag: str, *, cut_at: int | None = None) -> Answer
         body(content[start:], cut_at=end, code=206, ETag=etag, Content_Range=part)(handler)
 
     return answer
+
+
+def versioned(content: bytes, etag: str) -> Answer:
+    """As a good server does it: nothing where If-None-Match has the version."""
+
+    def answer(handler: Handler) -> None:
+        same = handler.headers.get("If-None-Match") == etag
+        (status(304) if same else resumable(content, etag))(handler)
+
+    return answer
+
+
+def cut_before_the_answer(handler: Handler) -> None:
+    """Take the request, and end the connection without a word."""
+    handler.close_connection = True
 
 
 class Line:

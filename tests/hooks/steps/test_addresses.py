@@ -13,28 +13,39 @@ FORBIDDEN = {
     "169.254.169.254": "link-local",
     "172.16.0.1": "private",
     "192.168.0.1": "private",
-    "192.0.2.1": "private",
-    "198.18.0.1": "private",
+    "192.0.2.1": "documentation",
+    "198.18.0.1": "special-purpose",
     "224.0.0.1": "multicast",
     "240.0.0.1": "reserved",
     "255.255.255.255": "reserved",
     "::": "unspecified",
     "::1": "loopback",
-    "::7f00:1": "reserved",
+    "::7f00:1": "special-purpose",
     "fe80::1": "link-local",
     "fe80::1%eth0": "link-local",
     "fec0::1": "special-purpose",
     "fd00::1": "private",
     "ff02::1": "multicast",
-    "2001:db8::1": "private",
-    "64:ff9b:1::1": "reserved",
+    "2001:db8::1": "documentation",
+    "64:ff9b:1::1": "special-purpose",
     "::ffff:10.0.0.1": "private",
     "::ffff:127.0.0.1": "loopback",
     "64:ff9b::a9fe:a9fe": "link-local",
     "2002:a00:1::1": "private",
     "2001:0:1::f5ff:fffe": "private",
-    "168.63.129.16": "Azure's own",
-    "::ffff:168.63.129.16": "Azure's own",
+    "0.1.2.3": "special-purpose",
+    "192.0.0.1": "special-purpose",
+    "192.0.0.9": "special-purpose",
+    "192.0.0.192": "special-purpose",
+    "192.88.99.1": "special-purpose",
+    "198.51.100.1": "documentation",
+    "203.0.113.1": "documentation",
+    "168.63.129.16": "platform",
+    "::ffff:168.63.129.16": "platform",
+    "64:ff9b::a83f:8110": "platform",
+    "2001:2::1": "special-purpose",
+    "3fff::1": "documentation",
+    "5f00::1": "special-purpose",
 }
 
 
@@ -43,7 +54,9 @@ def test_an_address_that_is_not_public_is_forbidden(address: str, kind: str) -> 
     assert why_forbidden(ip_address(address)) == kind
 
 
-@pytest.mark.parametrize("address", ["1.1.1.1", "2606:4700::1111", "::ffff:8.8.8.8"])
+@pytest.mark.parametrize(
+    "address", ["1.1.1.1", "168.63.129.17", "192.0.1.1", "2606:4700::1111", "::ffff:8.8.8.8"]
+)
 def test_a_public_address_is_not(address: str) -> None:
     assert why_forbidden(ip_address(address)) is None
 

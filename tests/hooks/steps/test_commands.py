@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from hooks.steps.patience import duration
 from hooks.steps.progress import progress_words, size_words
 from tests.hooks.steps.registries import running
-from tests.hooks.steps.servers import Handler, Site, body
+from tests.hooks.steps.servers import Answer, Handler, Site, body, resumable, status
 from tests.hooks.steps.test_fetch import CONTENT, SHA256
 from tests.hooks.steps.test_layer import finish
 
@@ -91,6 +92,23 @@ def test_a_job_pushes_what_its_variables_say(tmp_path: Path) -> None:
     assert len(digest) == len("sha256:") + 64
 
 
+def test_a_job_that_cannot_use_the_base_says_who_names_it(tmp_path: Path) -> None:
+    finish(tmp_path / "results")
+
+    done = metakaito(
+        "push",
+        RESULTS_PATH=tmp_path / "results",
+        ADAPTER_IMAGE="registry.test/a:1",
+        BASE_IMAGE="Busy:Box",
+    )
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(
+        "tuning.output: METAKAITO_ADAPTER_BASE of the installation (chart value "
+        "training.adapterBase): 'Busy:Box' "
+    )
+
+
 def test_people_push_with_arguments(tmp_path: Path) -> None:
     finish(tmp_path / "out")
     with running(tmp_path) as registry:
@@ -119,28 +137,136 @@ def test_a_push_that_fails_leaves_its_last_words(tmp_path: Path) -> None:
     assert words.read_text() == sentence
 
 
-def test_a_pod_that_is_deleted_leaves_nothing_half_written(site: Site, tmp_path: Path) -> None:
-    begun = threading.Event()
-    go_on = threading.Event()
-
-    def endless(handler: Handler) -> None:
-        body(CONTENT, cut_at=1000)(handler)
-        begun.set()
-        go_on.wait(30)
-
-    site.answers = {"/a": [endless]}
-    process = subprocess.Popen(  # noqa: S603  (our own program)
-        [sys.executable, "-m", "hooks.cli", "fetch", site.url("/a")],
-        env={"DATA_VOLUME_PATH": str(tmp_path), "METAKAITO_FETCH_ALLOW_NETWORKS": "127.0.0.0/8"},
+def begun(*arguments: str | Path, **variables: str | Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(  # noqa: S603  (our own program)
+        [sys.executable, *map(str, arguments)],
+        env={"PATH": os.defpath, **{key: str(value) for key, value in variables.items()}},
         cwd=ROOT,
         stderr=subprocess.PIPE,
+        text=True,
     )
-    assert begun.wait(30)
-    process.terminate()
-    process.communicate()
-    go_on.set()
 
-    assert (process.returncode, list(tmp_path.iterdir())) == (143, [])
+
+class Hanging:
+    """An answer that is begun, and goes on when the test has seen enough."""
+
+    def __init__(self, beginning: Answer | None = None) -> None:
+        self._beginning = beginning
+        self.begun = threading.Event()
+        self.go_on = threading.Event()
+
+    def __call__(self, handler: Handler) -> None:
+        if self._beginning is not None:
+            self._beginning(handler)
+            handler.wfile.flush()
+        self.begun.set()
+        self.go_on.wait(30)
+
+
+def stopped(process: subprocess.Popen[str], answer: Hanging) -> tuple[int, str]:
+    """Stop a program in the middle of an answer; return its exit code and its last line."""
+    assert answer.begun.wait(30)
+    process.terminate()
+    _, lines = process.communicate(timeout=20)
+    answer.go_on.set()
+    return process.returncode, lines.splitlines()[-1]
+
+
+def wait_for_bytes(path: Path, size: int) -> None:
+    """Wait until a program has written so many bytes, and has had a moment to count them."""
+    end = time.monotonic() + 30
+    while not path.exists() or path.stat().st_size < size:
+        assert time.monotonic() < end, f"{path} has not {size} bytes"
+        time.sleep(0.01)
+    time.sleep(0.2)
+
+
+def test_a_fetch_that_is_stopped_says_so_and_is_gone_on_with(site: Site, tmp_path: Path) -> None:
+    hanging = Hanging(resumable(CONTENT, '"1"', cut_at=1000))
+    site.answers = {"/a": [body(CONTENT, ETag='"1"')], "/b": [hanging, resumable(CONTENT, '"1"')]}
+    fetch: list[str | Path] = [
+        "-m",
+        "hooks.cli",
+        "fetch",
+        site.url("/a"),
+        site.url("/b"),
+        "--into",
+        tmp_path,
+    ]
+    fetch += ["--into", tmp_path, "--allow-network", "127.0.0.0/8"]
+    process = begun(*fetch)
+    wait_for_bytes(tmp_path / ".unfinished b", 1000)
+
+    assert stopped(process, hanging) == (
+        143,
+        "stopped by SIGTERM: what is whole is kept, and another run goes on from there",
+    )
+    again = begun(*fetch)
+    _, lines = again.communicate(timeout=60)
+
+    assert again.returncode == 0, lines
+    assert "a: is there already, whole and the same" in lines
+    assert "b: goes on after 1000 bytes that an earlier run fetched" in lines
+    assert [(tmp_path / name).read_bytes() == CONTENT for name in ("a", "b")] == [True, True]
+
+
+def test_a_pod_that_is_deleted_leaves_nothing_that_cannot_be_gone_on_with(
+    site: Site, tmp_path: Path
+) -> None:
+    hanging = Hanging(body(CONTENT, cut_at=1000))
+    site.answers = {"/a": [hanging]}
+    process = begun(
+        *("-m", "hooks.cli", "fetch", site.url("/a")),
+        DATA_VOLUME_PATH=tmp_path,
+        METAKAITO_FETCH_ALLOW_NETWORKS="127.0.0.0/8",
+    )
+
+    code, _ = stopped(process, hanging)
+
+    assert (code, list(tmp_path.iterdir())) == (143, [])
+
+
+def test_a_push_that_is_stopped_says_so_and_leaves_its_last_words(
+    site: Site, tmp_path: Path
+) -> None:
+    finish(tmp_path / "results")
+    (tmp_path / "room").mkdir()
+    hanging = Hanging()
+    site.answers = {"/v2/": [status(200)], "/v2/adapter/blobs/uploads/": [hanging]}
+    process = begun(
+        *("-m", "hooks.cli", "push", tmp_path / "results"),
+        *(f"127.0.0.1:{site.server_port}/adapter:1", "--digest-file", tmp_path / "words"),
+        TMPDIR=tmp_path / "room",
+        HOME=tmp_path,
+    )
+
+    sentence = (
+        "stopped by SIGTERM: what the registry has by now is kept, and another run sends the rest"
+    )
+    assert stopped(process, hanging) == (143, sentence)
+    assert (tmp_path / "words").read_text() == sentence
+    assert list((tmp_path / "room").iterdir()) == []
+
+
+def test_a_step_that_hangs_outside_of_python_is_stopped_as_well(tmp_path: Path) -> None:
+    # As a name server that does not answer: one call into C, for minutes.
+    process = begun(
+        "-c",
+        "import hashlib, pathlib, sys\n"
+        "from hooks.cli.stepping import last_words\n"
+        "with last_words('', pathlib.Path(sys.argv[1]), 'nothing is there'):\n"
+        "    print('begun', file=sys.stderr, flush=True)\n"
+        "    hashlib.pbkdf2_hmac('sha256', b'', b'', 10**9)\n",
+        tmp_path / "words",
+    )
+    assert process.stderr is not None
+    assert process.stderr.readline() == "begun\n"
+
+    process.terminate()
+    _, lines = process.communicate(timeout=60)
+
+    assert (process.returncode, lines) == (143, "stopped by SIGTERM: nothing is there\n")
+    assert (tmp_path / "words").read_text() == "stopped by SIGTERM: nothing is there"
 
 
 def test_the_steps_know_nothing_of_the_webhooks() -> None:

@@ -4,18 +4,18 @@ import hashlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-from hooks.steps.addresses import parse_networks, system_lookup
+from hooks.steps import download
+from hooks.steps.addresses import system_lookup
 from hooks.steps.download import Fetched, Limits
 from hooks.steps.failures import CannotBe, StepFailed
 from hooks.steps.fetch import fetch
 from hooks.steps.hops import Rules
 from hooks.steps.trust import trust
 from tests.hooks.steps.certificates import Authority
-from tests.hooks.steps.conftest import Time
+from tests.hooks.steps.conftest import ALLOWED, Fetch, Time
 from tests.hooks.steps.servers import (
     Answer,
     Handler,
@@ -29,36 +29,6 @@ from tests.hooks.steps.servers import (
 
 CONTENT = bytes(range(256)) * 1000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
-ALLOWED = parse_networks(["127.0.0.0/8"])
-
-
-class Fetch(NamedTuple):
-    """One fetch into an empty directory, at a time that does not wait."""
-
-    into: Path
-    time: Time
-    lines: list[str]
-
-    def __call__(
-        self, *urls: str, rules: Rules | None = None, limits: Limits | None = None
-    ) -> list[Fetched]:
-        return fetch(
-            urls,
-            self.into,
-            rules or Rules(trust(), ALLOWED),
-            limits or Limits(patience=300),
-            self.time.clock,
-            self.lines.append,
-        )
-
-    @property
-    def names(self) -> list[str]:
-        return sorted(path.name for path in self.into.iterdir())
-
-
-@pytest.fixture
-def into(tmp_path: Path, virtual: Time, lines: list[str]) -> Fetch:
-    return Fetch(tmp_path / "data", virtual, lines)
 
 
 def test_a_file_comes_whole_with_its_checksum(site: Site, into: Fetch) -> None:
@@ -319,7 +289,7 @@ def test_an_empty_file_is_an_error(site: Site, into: Fetch) -> None:
 
 def test_names_are_the_last_part_of_the_path_and_unique(site: Site, into: Fetch) -> None:
     long = "x" * 300
-    paths = ["/a/train.json", "/b/train.json?x=/y", "/c/", "/", f"/{long}", "/d/train.json#part"]
+    paths = ["/a/train.json", "/b/train.json?x=/y", "/c/", "/", f"/{long}", "/d/train.json#"]
     for path in ("/a/train.json", "/b/train.json", "/c/", "/", f"/{long}", "/d/train.json"):
         site.answers[path] = [body(path.encode())]
     into.into.mkdir()
@@ -347,6 +317,18 @@ def test_names_are_the_last_part_of_the_path_and_unique(site: Site, into: Fetch)
         ("https://host/a b", "https://host/a b has a blank, a backslash or a control"),
         ("http://host\\@other/a", "http://…@other/a has a blank, a backslash or a control"),
         ("https://host/a#sha256=12", "https://host/a: #sha256= must be followed by 64 hex digits"),
+        (
+            "https://host/a#md5=d41d8cd98f00b204e9800998ecf8427e",
+            (
+                "https://host/a: #md5=… behind it is not understood: the one checksum that can "
+                "stand there is #sha256=<64 hex digits>, and nothing else"
+            ),
+        ),
+        (f"https://host/a#SHA256={SHA256}", "https://host/a: #SHA256=… behind it is not"),
+        (f"https://host/a#sha256:{SHA256}", "https://host/a: #sha256:… behind it is not"),
+        (f"https://host/a#part&sha256={SHA256}", "https://host/a: #… behind it is not"),
+        (f"https://host/a#{SHA256}", "https://host/a: #… behind it is not understood"),
+        ("https://host/a?x=secret#part", "https://host/a?…: #… behind it is not understood"),
         ("https://host:port/a", "https://host:port/a is not a URL"),
     ],
 )
@@ -513,18 +495,60 @@ def test_a_file_may_be_called_like_one_that_is_not_whole_yet(site: Site, into: F
     site.answers = {"/train.part": [body(b"one")], "/train": [body(b"two")]}
     into(site.url("/train.part"), site.url("/train"))
 
-    assert {path.name: path.read_bytes() for path in into.into.iterdir()} == {
-        "train.part": b"one",
-        "train": b"two",
-    }
+    assert into.contents == {"train.part": b"one", "train": b"two"}
+
+
+def test_a_file_may_be_called_as_the_unfinished_ones_are_marked(site: Site, into: Fetch) -> None:
+    site.answers = {"/.unfinished": [body(b"one")], "/a": [body(b"two")]}
+
+    into(site.url("/.unfinished"), site.url("/a"))
+
+    assert into.contents == {".unfinished": b"one", "a": b"two"}
+
+
+def test_a_link_where_the_unfinished_file_goes_is_not_written_through(
+    site: Site, into: Fetch, tmp_path: Path
+) -> None:
+    mine = tmp_path / "mine"
+    mine.write_text("mine")
+    into.into.mkdir()
+    (into.into / ".unfinished a").symlink_to(mine)
+    site.answers["/a"] = [body(CONTENT)]
+
+    assert into(site.url("/a"))[0].sha256 == SHA256
+    assert (mine.read_text(), into.names) == ("mine", ["a"])
+
+
+def test_without_a_known_length_nothing_is_resumed(site: Site, into: Fetch) -> None:
+    def cut_chunks(handler: Handler) -> None:
+        handler.protocol_version = "HTTP/1.1"
+        handler.send_response(200)
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.send_header("ETag", '"1"')
+        handler.end_headers()
+        handler.wfile.write(b"%x\r\n%s" % (len(CONTENT), CONTENT[:500]))
+        handler.close_connection = True
+
+    def some_more(handler: Handler) -> None:
+        if handler.headers.get("Range") is None:
+            body(CONTENT)(handler)
+        else:
+            body(CONTENT[500:600], code=206, ETag='"1"', Content_Range="bytes 500-599/*")(handler)
+
+    site.answers["/a"] = [cut_chunks, some_more]
+
+    assert into(site.url("/a"))[0].sha256 == SHA256
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
-def test_a_full_disk_is_called_so(site: Site, into: Fetch) -> None:
+def test_a_full_disk_is_called_so(site: Site, into: Fetch, monkeypatch: pytest.MonkeyPatch) -> None:
     site.answers["/a"] = [body(CONTENT)]
     into.into.mkdir()
-    (into.into / ".unfinished").mkdir(parents=True)
-    (into.into / ".unfinished/a").symlink_to("/dev/full")
+    monkeypatch.setattr(
+        download,
+        "new_file",
+        lambda _path: Path("/dev/full").open("wb", buffering=0),  # noqa: SIM115  (who asks closes it)
+    )
 
     with pytest.raises(StepFailed) as failed:
         into(site.url("/a"))
@@ -610,3 +634,51 @@ def test_through_a_proxy_the_certificate_is_still_that_of_the_url(
     assert [(request.method, request.path) for request in site.asked] == [
         ("CONNECT", tunnel) for tunnel in tunnels
     ]
+
+
+PAGE = b"""\xef\xbb\xbf
+<!DOCTYPE html><title>Log in</title>"""
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "kind"),
+    [
+        ("/train.parquet", PAGE, "text/html; charset=utf-8"),
+        ("/train.parquet", PAGE, "application/octet-stream"),
+        ("/data.html", PAGE, "text/html"),
+        ("/data/", b"<html><body>Index of /data", "TEXT/HTML"),
+        ("/train.json", b"<!-- moved --><p>gone", "text/html"),
+        ("/download", b"Please log in.", "text/html"),
+        ("/a", b"<?xml version='1.0'?><html/>", "application/xhtml+xml"),
+    ],
+)
+def test_a_page_for_people_is_not_taken_for_data(
+    site: Site, into: Fetch, path: str, content: bytes, kind: str
+) -> None:
+    site.answers[path] = [body(content, Content_Type=kind)]
+
+    with pytest.raises(StepFailed) as failed:
+        into(site.url(path))
+
+    assert str(failed.value) == (
+        f"{site.url(path)} is an HTML page and not data, usually a login page or a listing of "
+        "files: the address has to lead to the file itself"
+    )
+    assert into.names == []
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        ("/train.csv", b"instruction,response\n"),
+        ("/train.jsonl", b'{"text": "<html>"}\n'),
+        ("/download", b'[{"text": "a"}]'),
+        ("/download", b"PAR1 and so on"),
+    ],
+)
+def test_data_that_a_server_calls_a_page_is_still_data(
+    site: Site, into: Fetch, path: str, content: bytes
+) -> None:
+    site.answers[path] = [body(content, Content_Type="text/html")]
+
+    assert into(site.url(path))[0].path.read_bytes() == content

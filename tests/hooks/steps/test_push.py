@@ -22,7 +22,15 @@ from hooks.steps.trust import trust
 from tests.hooks.steps.certificates import Authority
 from tests.hooks.steps.conftest import Time
 from tests.hooks.steps.registries import Registry, running
-from tests.hooks.steps.servers import Answer, Line, Site, body, serving, status
+from tests.hooks.steps.servers import (
+    Answer,
+    Line,
+    Site,
+    body,
+    cut_before_the_answer,
+    serving,
+    status,
+)
 from tests.hooks.steps.token_server import ISSUER, REFRESH_TOKEN, SERVICE, Rights, TokenServer
 
 AMD64 = parse_platform("linux/amd64")
@@ -210,6 +218,7 @@ def test_of_an_index_the_image_for_the_platform_is_taken(registry: Registry, pus
     with pytest.raises(StepFailed) as failed:
         push(order, pushing.time.clock, pushing.lines.append)
     assert str(failed.value) == (
+        "the base image, which is named by --base: "
         f"{registry.host}/base/index:all is not made for linux/s390x, only for linux/arm64, "
         "linux/amd64"
     )
@@ -515,6 +524,14 @@ def test_blobs_that_the_registry_keeps_elsewhere_are_there(pushing: Push, site: 
     ("code", "answer", "sentence"),
     [
         (405, b"", "answers HTTP 405: change tuning.output.image"),
+        (
+            413,
+            b"",
+            (
+                "answers HTTP 413: the registry, or a proxy in front of it, limits the size of a "
+                "request; whoever runs it can raise that limit"
+            ),
+        ),
         (412, b"{}", "answers HTTP 412: change tuning.output.image"),
         (
             400,
@@ -533,6 +550,85 @@ def test_what_a_registry_will_never_take_fails_at_once(
 
     assert str(refused.value).endswith(sentence)
     assert pushing.time.waits == []
+
+
+def test_what_is_wrong_with_the_base_image_is_said_of_it(pushing: Push, site: Site) -> None:
+    host = f"127.0.0.1:{site.server_port}"
+    site.answers = {"/v2/": [status(200)], "/v2/base/manifests/1": [status(405)]}
+
+    with pytest.raises(CannotBe) as refused:
+        pushing(f"{host}/adapter:1", base=f"{host}/base:1", patience=3600)
+
+    assert str(refused.value) == (
+        f"the base image, which is named by --base: pull of {host}/base:1: {host} answers HTTP "
+        "405: change it"
+    )
+
+
+@pytest.mark.parametrize("code", [429, 503])
+def test_a_refused_part_keeps_the_wait_that_is_asked_for(
+    pushing: Push, site: Site, code: int
+) -> None:
+    site.answers = fake_registry(
+        {
+            "/v2/adapter/blobs/uploads/": [status(202, Location="/upload")],
+            # Whole and cut, how far it is, in parts, whole again.
+            "/upload": [
+                cut_before_the_answer,
+                status(404),
+                status(code, Retry_After="77"),
+                status(201),
+            ],
+            "/v2/adapter/manifests/1": [status(201), body(b"{}")],
+        }
+    )
+
+    with pytest.raises(StepFailed, match="was pushed and the registry has"):
+        pushing(f"127.0.0.1:{site.server_port}/adapter:1", patience=100)
+
+    assert 77.0 in pushing.time.waits
+
+
+@pytest.mark.parametrize("code", [400, 405, 413])
+def test_a_registry_that_takes_no_parts_gets_all_of_it_again(
+    pushing: Push, site: Site, code: int
+) -> None:
+    unsupported = b'{"errors": [{"code": "UNSUPPORTED"}]}'
+    site.answers = fake_registry(
+        {
+            "/v2/adapter/blobs/uploads/": [status(202, Location="/upload")],
+            # Whole and cut, how far it is, in parts, whole again.
+            "/upload": [
+                cut_before_the_answer,
+                status(404),
+                body(unsupported, code=code),
+                status(201),
+            ],
+            "/v2/adapter/manifests/1": [status(201), body(b"{}")],
+        }
+    )
+
+    with pytest.raises(StepFailed, match="was pushed and the registry has"):
+        pushing(f"127.0.0.1:{site.server_port}/adapter:1", patience=30)
+
+    sent = [asked.method for asked in site.asked if asked.path.startswith("/upload")]
+    assert sent[:4] == ["PUT", "GET", "PATCH", "PUT"]
+
+
+def test_a_401_that_asks_for_nothing_is_tried_again(pushing: Push, site: Site) -> None:
+    site.answers = fake_registry({"/v2/adapter/blobs/uploads/": [status(401)]})
+
+    with pytest.raises(StepFailed, match="gave up after 2 tries"):
+        pushing(f"127.0.0.1:{site.server_port}/adapter:1", patience=15)
+
+
+def test_a_wait_beyond_the_patience_is_cut_to_a_last_try(pushing: Push, site: Site) -> None:
+    site.answers = fake_registry({"/v2/adapter/blobs/uploads/": [status(503, Retry_After="7200")]})
+
+    with pytest.raises(StepFailed, match="gave up after 2 tries in 1 h"):
+        pushing(f"127.0.0.1:{site.server_port}/adapter:1", patience=3600)
+
+    assert pushing.time.waits == [3600.0]
 
 
 def test_a_registry_that_has_something_else_afterwards_is_not_believed(

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from hooks.steps.failures import StepFailed
+from hooks.steps.layer import make_layer
 from hooks.steps.results import find_result
+from tests.hooks.steps.conftest import Time
 
 
 @pytest.fixture
@@ -37,3 +39,15 @@ def test_a_mark_that_leads_elsewhere_marks_nothing(result: Path, tmp_path: Path)
 
     with pytest.raises(StepFailed, match="the training ended without a result"):
         find_result(result)
+
+
+def test_a_link_that_is_put_there_after_the_look_is_not_packed(
+    result: Path, tmp_path: Path, virtual: Time, lines: list[str]
+) -> None:
+    files = find_result(result).files
+    files[1].unlink()
+    files[1].symlink_to(tmp_path / "config.json")
+    (tmp_path / "config.json").write_text('{"auths": {}}')
+
+    with pytest.raises(StepFailed, match=r"adapter_model\.safetensors is a link, which is not"):
+        make_layer(files, tmp_path / "layer", virtual.clock, lines.append)
