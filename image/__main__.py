@@ -1,4 +1,4 @@
-"""``python -m image``: the root directory of an image, or an image as one file."""
+"""``python -m image``: an image as a directory or one file, what is in it, what is known of it."""
 
 import sys
 import tempfile
@@ -10,6 +10,8 @@ from pathlib import Path
 import click
 
 from image.archive import Image, write_archive
+from image.audit import audit
+from image.bill import sbom
 from image.interpreter import USER, copy_interpreter, copy_libraries
 from image.omissions import VARIANTS, Variant
 from image.packages import LOCK, SOURCE, install_packages, labels
@@ -22,7 +24,11 @@ REPOSITORY = "metakaito.local/metakaito"
 
 @click.group()
 def main() -> None:
-    """Make container images out of this machine's Python, the lock files and this source tree."""
+    """
+    Make container images out of this machine's Python, the lock files and this source tree.
+
+    And say what is in them (sbom), and what is known of that (audit).
+    """
 
 
 @main.command()
@@ -140,6 +146,10 @@ def weights(archive: Path, directory: Path, name: str) -> None:
     """
     write_weights_archive(archive, directory, name)
     say(f"wrote {archive}, {archive.stat().st_size / 2**20:.1f} MiB")
+
+
+main.add_command(sbom)
+main.add_command(audit)
 
 
 def make_root(directory: Path, lock: Path = LOCK) -> None:
