@@ -4,6 +4,7 @@ The words Metacontroller speaks: one request in, one response out (hook version 
 Source: https://metacontroller.github.io/metacontroller/api/compositecontroller.html
 """
 
+from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
 from pydantic import Field, SerializeAsAny
@@ -18,6 +19,10 @@ StatusT = TypeVar("StatusT", bound=Desired)
 # "Kind.group/version" to "namespace/name" (or "name", for cluster-scoped kinds) to the object as
 # the API server has it.
 ObjectMap = dict[str, dict[str, JsonObject]]
+
+
+# Far more than anything of ours waits.
+LONGEST_WAIT = timedelta(hours=1)
 
 
 class SyncRequest(Observed, Generic[ParentT]):
@@ -86,6 +91,16 @@ class DecoratorResponse(Desired):
 
     attachments: list[SerializeAsAny[desired.Object]]
     resyncAfterSeconds: float | None = Field(default=None, gt=0)
+
+
+def seconds_until(time: datetime | None, now: datetime) -> float | None:
+    """
+    Return how long to wait before looking again, at most an hour.
+
+    Metacontroller counts nanoseconds in 64 bits: of a time that is centuries ahead, which a status
+    may hold, it would make one that is past, and ask again and again.
+    """
+    return None if time is None else min(time - now, LONGEST_WAIT).total_seconds()
 
 
 def sent_objects(sent: ObjectMap, kind: str) -> dict[str, JsonObject]:

@@ -1,9 +1,8 @@
 """The Kubernetes objects we read, reduced to the fields we look at."""
 
-from datetime import datetime
 from typing import Any
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from composite.models import JsonObject, Observed
 
@@ -11,13 +10,13 @@ from composite.models import JsonObject, Observed
 class ObjectMeta(Observed):
     """Identity, as the API server reports it."""
 
-    name: str
+    name: str = Field(min_length=1)
     namespace: str = ""
     uid: str = ""
     generation: int = 0
     labels: dict[str, str] = Field(default_factory=dict)
     annotations: dict[str, str] = Field(default_factory=dict)
-    deletionTimestamp: datetime | None = None
+    deletionTimestamp: AwareDatetime | None = None
 
 
 class Object(Observed):
@@ -33,7 +32,7 @@ class Condition(Observed):
     status: str = "Unknown"
     reason: str = ""
     message: str = ""
-    lastTransitionTime: datetime | None = None
+    lastTransitionTime: AwareDatetime | None = None
 
 
 class Conditions(Observed):
@@ -91,6 +90,7 @@ class WorkloadSpec(Observed):
     """How many pods are wanted, and of what."""
 
     replicas: int = 1
+    progressDeadlineSeconds: int | None = None
     template: JsonObject = Field(default_factory=dict)
 
 
@@ -175,8 +175,53 @@ class Pod(Object):
 class ControllerRevision(Object):
     """apps/v1 ControllerRevision."""
 
-    revision: int = 0
+    # 64 bits, and there has to be a next one.
+    revision: int = Field(default=0, ge=0, le=2**63 - 2)
     data: JsonObject = Field(default_factory=dict)
+
+
+class EnvVar(Observed):
+    """A variable of a container; one that is read from elsewhere has no value here."""
+
+    name: str = ""
+    value: str = ""
+
+
+class Container(Observed):
+    """A container of a Job, by its variables."""
+
+    env: tuple[EnvVar, ...] | None = None
+
+
+class ConfigMapSource(Observed):
+    """Which ConfigMap a volume shows."""
+
+    name: str = ""
+
+
+class Volume(Observed):
+    """A volume, as far as it shows a ConfigMap."""
+
+    configMap: ConfigMapSource | None = None
+
+
+class JobPodSpec(Observed):
+    """What runs in a Job, and what it reads."""
+
+    containers: tuple[Container, ...] | None = None
+    volumes: tuple[Volume, ...] | None = None
+
+
+class JobTemplate(Observed):
+    """The pod of a Job."""
+
+    spec: JobPodSpec = JobPodSpec()
+
+
+class JobSpec(Observed):
+    """What a Job runs."""
+
+    template: JobTemplate = JobTemplate()
 
 
 class JobStatus(Conditions):
@@ -188,9 +233,17 @@ class JobStatus(Conditions):
     failed: int = 0
 
 
+class JobMeta(ObjectMeta):
+    """Identity of a Job, whose name is a label of its pods."""
+
+    name: str = Field(min_length=1, max_length=63)
+
+
 class Job(Object):
     """batch/v1 Job."""
 
+    metadata: JobMeta
+    spec: JobSpec = JobSpec()
     status: JobStatus = JobStatus()
 
 

@@ -6,7 +6,11 @@ from decimal import Decimal, InvalidOperation
 # https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
 BINARY = {"Ki": 1, "Mi": 2, "Gi": 3, "Ti": 4, "Pi": 5, "Ei": 6}
 DECIMAL = {"n": -3, "u": -2, "m": -1, "": 0, "k": 1, "M": 2, "G": 3, "T": 4, "P": 5, "E": 6}
-_PATTERN = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))(?:([KMGTPE]i|[numkMGTPE])|[eE]([+-]?\d{1,3}))?")
+_PATTERN = re.compile(
+    r"([+-]?(?:\d+\.?\d*|\.\d+))(?:([KMGTPE]i|[numkMGTPE])|[eE]([+-]?\d{1,3}))?", re.ASCII
+)
+# Characters. No amount of anything needs more, and Python writes no number of thousands of digits.
+LONGEST = 64
 
 
 def parse_quantity(text: str | float) -> Decimal:
@@ -18,8 +22,9 @@ def parse_quantity(text: str | float) -> Decimal:
 
     """
     found = _PATTERN.fullmatch(str(text))
-    if found is None:
-        raise ValueError(f"{text!r} is not a quantity such as 1, 500m, 16Gi")
+    if found is None or len(str(text)) > LONGEST:
+        shown = text[:LONGEST] if isinstance(text, str) else text
+        raise ValueError(f"{shown!r} is not a quantity such as 1, 500m, 16Gi")
     number, unit, exponent = found.groups(default="")
     try:
         value = Decimal(number)

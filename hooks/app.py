@@ -18,11 +18,16 @@ from flask import Flask, Response, g, request
 from flask.typing import ResponseReturnValue
 from pydantic import ValidationError
 from pydantic_core import from_json
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
+from werkzeug.exceptions import (
+    ClientDisconnected,
+    HTTPException,
+    MethodNotAllowed,
+    RequestEntityTooLarge,
+)
 
 from composite import machines, workspace
 from composite.catalog import Catalog
-from composite.models import Desired, Observed
+from composite.models import Desired, Observed, Unreadable
 from composite.refusal import Unplannable
 from hooks import logs
 from hooks.authentication import SCHEME, TokenFile
@@ -37,6 +42,9 @@ EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 NOW_HEADER = "Metakaito-Now"
 # Says with which settings the answers to such requests are made.
 SETTINGS_HEADER = "Metakaito-Settings"
+
+# A virtual clock is within these years, so that there is always a time before and after.
+FIRST_YEAR, LAST_YEAR = 1970, 9000
 
 # Kubernetes keeps 1,024 characters of an Event's message, and Metacontroller adds its own.
 MOST_CHARACTERS = 500
@@ -130,7 +138,15 @@ def parse_time(text: str) -> datetime:
         time = None
     if time is None or time.tzinfo is None:
         raise Malformed(f"{NOW_HEADER}: {text[:80]!r} is not a time such as 2026-01-01T00:00:00Z")
-    return time.astimezone(UTC)
+    try:
+        found = time.astimezone(UTC)
+    except OverflowError:  # at either end of what Python knows of
+        found = None
+    if found is None or not FIRST_YEAR <= found.year <= LAST_YEAR:
+        raise Malformed(
+            f"{NOW_HEADER}: {text[:80]!r} is not a time from {FIRST_YEAR} to {LAST_YEAR}"
+        )
+    return found
 
 
 def add_hooks(
@@ -229,7 +245,7 @@ def asked(model: type[QuestionT]) -> QuestionT:
 
     """
     try:
-        document = from_json(request.get_data(cache=False), allow_inf_nan=False)
+        document = from_json(body(), allow_inf_nan=False)
     except ValueError as error:
         raise Malformed(f"not JSON: {logs.shortened(str(error))}") from error
     noted(**logs.identity(document))
@@ -239,10 +255,42 @@ def asked(model: type[QuestionT]) -> QuestionT:
         raise Malformed(logs.shortened(logs.summary(error), MOST_CHARACTERS - 50)) from error
 
 
+def body() -> bytes:
+    """
+    Return the body of this request.
+
+    Of one that comes in chunks Werkzeug reads as much as is allowed and says nothing of the rest.
+
+    Raises:
+        RequestEntityTooLarge: There is more of it than is allowed.
+        HTTPException: It stopped short.
+
+    """
+    found = request.get_data(cache=False)
+    most = request.max_content_length
+    in_chunks = request.content_length is None and request.environ.get("wsgi.input_terminated")
+    if in_chunks and most is not None and len(found) >= most:
+        try:
+            if request.environ["wsgi.input"].read(1):
+                raise RequestEntityTooLarge
+        except OSError as error:
+            raise ClientDisconnected from error
+    return found
+
+
 def answered(answer: Desired) -> Response:
-    """Return the answer as JSON, in the order in which the core wrote it."""
-    body = json.dumps(answer.to_json(), separators=(",", ":"), allow_nan=False)
-    return Response(body, mimetype="application/json")
+    """
+    Return the answer as JSON, in the order in which the core wrote it.
+
+    Raises:
+        Malformed: A number that is passed on cannot be written.
+
+    """
+    try:
+        text = json.dumps(answer.to_json(), separators=(",", ":"), allow_nan=False)
+    except ValueError as error:  # 1e400 is JSON, and no number that Python could give back
+        raise Malformed("it holds a number that is out of range") from error
+    return Response(text, mimetype="application/json")
 
 
 def line(text: str, status: int) -> Response:
@@ -259,6 +307,11 @@ def malformed(error: Malformed) -> Response:
     """Answer what is not a question: Metacontroller, of another version, will ask again."""
     noted(outcome="malformed", reason=str(error))
     return line(f"malformed request: {error}", HTTPStatus.UNPROCESSABLE_ENTITY)
+
+
+def unreadable(error: Unreadable) -> Response:
+    """Answer what is a question about objects that no API server would send."""
+    return malformed(Malformed(logs.shortened(logs.unreadable(error), MOST_CHARACTERS - 50)))
 
 
 def stranger(_: Stranger) -> Response:
@@ -310,6 +363,7 @@ def unexpected(error: Exception) -> Response:
 
 ERRORS: dict[type[Exception], Callable[[Any], Response]] = {
     Malformed: malformed,
+    Unreadable: unreadable,
     Stranger: stranger,
     RecursionError: too_deep,
     RequestEntityTooLarge: too_large,

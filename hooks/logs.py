@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from composite import desired, machines, workspace
 from composite.metacontroller import DecoratorResponse, ObjectMap
-from composite.models import JsonObject
+from composite.models import JsonObject, Unreadable
 
 LOGGER = logging.getLogger("metakaito")
 
@@ -89,7 +89,7 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info and record.exc_info[1] is not None:
             line["exception"] = describe(record.exc_info[1])
-        return json.dumps(line, separators=(",", ":"), ensure_ascii=False, default=str)
+        return _json(line)
 
 
 class TextLines(logging.Formatter):
@@ -106,9 +106,17 @@ class TextLines(logging.Formatter):
 
 
 def _shown(value: object) -> str:
-    if isinstance(value, str) and value and not re.search(r'[\s"=]', value):
+    if isinstance(value, str) and value.isprintable() and not re.search(r'[\s"=]|^$', value):
         return value
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=str)
+    return _json(value)
+
+
+def _json(value: object) -> str:
+    """Write JSON as it is read best, and in ASCII where a terminal would take it for commands."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=str)
+    if text.isprintable():
+        return text
+    return json.dumps(value, separators=(",", ":"), default=str)
 
 
 def fields(record: logging.LogRecord) -> JsonObject:
@@ -148,9 +156,17 @@ def summary(error: ValidationError, most: int = 3) -> str:
     return "; ".join([*said, *more])
 
 
+def unreadable(error: Unreadable) -> str:
+    """Return which object of a request cannot be read, and why, without its values."""
+    cause = error.__cause__
+    return f"{error}: {summary(cause)}" if isinstance(cause, ValidationError) else str(error)
+
+
 def shortened(text: str, most: int = MOST_CHARACTERS) -> str:
     """Return the text in one line, cut where it is too long."""
     line = " ".join(text.split())
+    if not line.isprintable():  # nothing that steers a terminal, or turns the line around
+        line = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
     return line if len(line) <= most else f"{line[: most - 3]}..."
 
 

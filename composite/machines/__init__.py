@@ -19,6 +19,7 @@ from composite.metacontroller import (
     CustomizeResponse,
     DecoratorRequest,
     DecoratorResponse,
+    seconds_until,
 )
 
 __all__ = ["CustomizeQuestion", "Request", "Response", "customize", "sync"]
@@ -43,8 +44,10 @@ def sync(request: Request, catalog: Catalog, now: datetime) -> Response:
     """
     provisioning = catalog.provisioning
     plan = make_plan(observe(request, provisioning.provisioner), catalog, now)
-    wait = (plan.look_again - now).total_seconds() if plan.look_again is not None else None
-    return Response(attachments=build_attachments(plan, provisioning), resyncAfterSeconds=wait)
+    return Response(
+        attachments=build_attachments(plan, provisioning),
+        resyncAfterSeconds=seconds_until(plan.look_again, now),
+    )
 
 
 def customize(question: CustomizeQuestion, catalog: Catalog) -> CustomizeResponse:  # noqa: ARG001  (all customize hooks are asked alike)

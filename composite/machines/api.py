@@ -1,11 +1,12 @@
 """What the Machine controller reads: a Namespace, and what its Workspaces planned."""
 
-from datetime import datetime
+from pydantic import AwareDatetime, Field, ValidationError
 
-from pydantic import Field, ValidationError
-
+from composite import names
 from composite.models import JsonObject, Observed
 from composite.observed import ObjectMeta
+from composite.workspace.api import Resource
+from composite.workspace.related import machine_name
 
 
 class Namespace(Observed):
@@ -14,15 +15,23 @@ class Namespace(Observed):
     metadata: ObjectMeta
 
 
+class Deletion(Observed):
+    """When somebody deleted an object, of whose metadata nothing else is read."""
+
+    deletionTimestamp: AwareDatetime | None = None
+
+
 class WantedMachine(Observed):
     """A node that a Workspace planned, as its status has it."""
 
     name: str = Field(pattern=r"^ws[0-9a-f]{9}$")
+    index: int = Field(default=0, ge=0)
+    attempt: int = Field(default=0, ge=0)
     instanceType: str = Field(min_length=1)
     disk: str = Field(min_length=1)
     labels: dict[str, str]
     created: bool | None = None
-    notBefore: datetime | None = None
+    notBefore: AwareDatetime | None = None
 
 
 class WorkspaceStatus(Observed):
@@ -33,10 +42,26 @@ class WorkspaceStatus(Observed):
 
 
 class Workspace(Observed):
-    """A Workspace with a plan."""
+    """
+    A Workspace with a plan, and what its author asks for.
+
+    The plan is our own word, but a status can be written by whoever was given the right to; what
+    costs money is therefore held against what admission has seen.
+    """
 
     metadata: ObjectMeta
+    resource: Resource
     status: WorkspaceStatus
+
+    def names_as_its_own(self, machine: WantedMachine) -> bool:
+        """Whether a planned node has the name that it has in this Workspace and in no other."""
+        return machine.name == machine_name(self.metadata.uid, machine.index, machine.attempt)
+
+    def asks_for(self, machine: WantedMachine) -> bool:
+        """Whether a planned node is of the type and has the labels that the author asks for."""
+        labels = {k: v for k, v in machine.labels.items() if k not in names.RESERVED_LABELS}
+        wanted = (self.resource.instanceType, self.resource.node_labels)
+        return (machine.instanceType, labels) == wanted
 
 
 def read_workspace(sent: JsonObject) -> Workspace | None:

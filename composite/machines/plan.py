@@ -1,16 +1,21 @@
 """
 Step 2: which Machines of a namespace shall exist.
 
-A Machine is deleted only if its Workspace is gone, is going, or has a current plan without it.
+A Machine is deleted only if its Workspace is gone, is going, or has a current plan without it. One
+is made only if its Workspace asks for it too: a plan stands in the status, which is no proof.
 Whatever cannot be read keeps what it has, and never touches its neighbours.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from composite.catalog import Catalog
-from composite.machines.api import WantedMachine
+from composite.machines.api import WantedMachine, Workspace
 from composite.machines.observe import Seen
 from composite.models import Value
+
+# When to look again for a Machine that was to be made. Metacontroller may never hear of one that
+# came and went while its watch was broken; nobody would plan the next attempt then.
+LOOK_FOR_MACHINES = timedelta(seconds=15)
 
 
 class PlannedMachine(Value):
@@ -32,33 +37,51 @@ class Plan(Value):
 
 def make_plan(seen: Seen, catalog: Catalog, now: datetime) -> Plan:
     """Decide for each Workspace by itself."""
-    wanted: list[PlannedMachine] = []
+    wanted: dict[str, PlannedMachine] = {}
     kept: list[str] = []
     waiting: list[datetime] = []
     for workspace in seen.workspaces:
         if workspace.going:
             continue
         if workspace.plan is None:
-            kept += [name for name, owner in seen.machines.items() if owner == workspace.name]
+            kept += [
+                name
+                for name, owner in seen.machines.items()
+                if owner == workspace.name or name in workspace.named
+            ]
             continue
-        for machine in workspace.plan.status.machines:
-            exists = machine.name in seen.machines
-            if machine.created and not exists:
-                continue  # it was there and is gone: what comes next the Workspace has yet to plan
-            later = machine.notBefore if not exists else None
+        for machine in to_be(workspace.plan, seen):
+            later = machine.notBefore if machine.name not in seen.machines else None
             if later is not None and later > now:
                 waiting.append(later)
             else:
                 gpu = has_gpus(machine.instanceType, catalog)
-                wanted.append(PlannedMachine(workspace=workspace.name, machine=machine, gpu=gpu))
+                planned = PlannedMachine(workspace=workspace.name, machine=machine, gpu=gpu)
+                wanted.setdefault(machine.name, planned)
+    if wanted.keys() - seen.machines.keys():
+        waiting.append(now + LOOK_FOR_MACHINES)
     kept += [name for name, owner in seen.machines.items() if not owner]
-    listed = {planned.machine.name for planned in wanted}
     return Plan(
         namespace=seen.namespace,
-        wanted=tuple(wanted),
-        kept=tuple(name for name in kept if name not in listed),
+        wanted=tuple(wanted.values()),
+        kept=tuple(name for name in dict.fromkeys(kept) if name not in wanted),
         look_again=min(waiting, default=None),
     )
+
+
+def to_be(workspace: Workspace, seen: Seen) -> list[WantedMachine]:
+    """
+    Return the planned Machines that are there or shall be made.
+
+    One that was there and is gone is not made again: what comes next the Workspace has yet to plan.
+    Nor is one that the Workspace does not ask for, or one more than it asks for. One of another
+    Workspace's is none of its own, whatever its status says.
+    """
+    listed = [m for m in workspace.status.machines if workspace.names_as_its_own(m)]
+    there = [machine for machine in listed if machine.name in seen.machines]
+    new = [machine for machine in listed if machine not in there and not machine.created]
+    asked_for = [machine for machine in new if workspace.asks_for(machine)]
+    return [*there, *asked_for[: max(workspace.resource.count - len(there), 0)]]
 
 
 def has_gpus(instance_type: str, catalog: Catalog) -> bool:

@@ -6,14 +6,17 @@ write), ``related`` (what else to watch), ``observe``, ``plan`` (with ``rules``,
 ``server`` and ``revisions``), ``children``, ``status``.
 """
 
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 
+from composite import desired
 from composite.catalog import Catalog
 from composite.metacontroller import (
     CustomizeRequest,
     CustomizeResponse,
     SyncRequest,
     SyncResponse,
+    seconds_until,
 )
 from composite.refusal import Refusal, Unplannable
 from composite.workspace.api import Workspace, WorkspaceStatus
@@ -28,6 +31,11 @@ __all__ = ["CustomizeQuestion", "Request", "Response", "customize", "sync"]
 Request = SyncRequest[Workspace]
 Response = SyncResponse[WorkspaceStatus]
 CustomizeQuestion = CustomizeRequest[Workspace]
+
+# When to look again for a child that was not there. Metacontroller takes it for done that an object
+# of its name is there already, as it is where a Workspace is deleted and soon made anew: nobody
+# tells the new one when the child of the old one has gone at last.
+LOOK_FOR_CHILDREN = timedelta(seconds=15)
 
 
 def sync(request: Request, catalog: Catalog, now: datetime) -> Response:
@@ -58,11 +66,25 @@ def sync(request: Request, catalog: Catalog, now: datetime) -> Response:
     except Refusal as refused:
         refusal = refused
         plan = plan_kept(workspace, seen, catalog, now)
-    look_again = plan.node_plan.look_again if plan is not None else None
+    children = build_children(plan) if plan is not None else []
+    times = [plan.node_plan.look_again] if plan is not None else []
+    times += [now + LOOK_FOR_CHILDREN] if is_any_missing(children, request) else []
+    look_again = min((time for time in times if time is not None), default=None)
     return Response(
         status=report(workspace, seen, plan, refusal, provisioner, now),
-        children=build_children(plan) if plan is not None else [],
-        resyncAfterSeconds=(look_again - now).total_seconds() if look_again is not None else None,
+        children=children,
+        resyncAfterSeconds=seconds_until(look_again, now),
+    )
+
+
+def is_any_missing(children: Iterable[desired.Object], request: Request) -> bool:
+    """Whether a child is not there yet; of a Workspace on its way out none is made any more."""
+    if request.parent.metadata.deletionTimestamp is not None:
+        return False
+    return any(
+        f"{child.metadata.namespace}/{child.metadata.name}"
+        not in request.children.get(f"{child.kind}.{child.apiVersion}", {})
+        for child in children
     )
 
 

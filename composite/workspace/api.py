@@ -12,7 +12,7 @@ import re
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints
 from pydantic.config import JsonDict
 
 from composite import names
@@ -577,36 +577,40 @@ class SeenCondition(Observed):
     status: str = "Unknown"
     reason: str = ""
     message: str = ""
-    lastTransitionTime: datetime | None = None
+    lastTransitionTime: AwareDatetime | None = None
 
 
 class SeenMachine(Observed):
-    """A planned machine as the API server has it; everything but the name may be missing."""
+    """
+    A planned machine as the API server has it; everything but the name may be missing.
 
-    name: str
-    index: int = 0
-    attempt: int = 0
-    failures: int | None = None
-    instanceType: str = ""
-    disk: str = "0"
+    What is there is within the limits of :class:`PlannedMachine`, which it becomes again.
+    """
+
+    name: str = Field(max_length=63)
+    index: int = Field(default=0, ge=0)
+    attempt: int = Field(default=0, ge=0)
+    failures: int | None = Field(default=None, ge=0)
+    instanceType: str = Field(default="", max_length=63)
+    disk: str = Field(default="0", max_length=32)
     labels: dict[str, str] = Field(default_factory=dict)
     created: bool | None = None
     ready: bool | None = None
-    notBefore: datetime | None = None
-    message: str | None = None
-    lastFailure: str | None = None
+    notBefore: AwareDatetime | None = None
+    message: str | None = Field(default=None, max_length=MAX_MESSAGE)
+    lastFailure: str | None = Field(default=None, max_length=MAX_MESSAGE)
 
 
 class SeenTraining(Observed):
-    """Our last word about a training."""
+    """Our last word about a training, within the limits of :class:`TrainingStatus`."""
 
-    hash: str = ""
-    job: str = ""
+    hash: str = Field(default="", max_length=64)
+    job: str = Field(default="", max_length=63)
     phase: TrainingPhase = "Pending"
-    image: str | None = None
-    digest: str | None = None
+    image: str | None = Field(default=None, max_length=1024)
+    digest: str | None = Field(default=None, max_length=71)
     delivered: tuple[str, ...] = ()
-    message: str | None = None
+    message: str | None = Field(default=None, max_length=MAX_MESSAGE)
 
 
 class SeenStatus(Observed):
@@ -622,12 +626,12 @@ class SeenStatus(Observed):
 class ParentMeta(Observed):
     """Identity of the Workspace."""
 
-    name: str
-    namespace: str
-    uid: str
-    generation: int = 0
+    name: str = Field(min_length=1)
+    namespace: str = Field(min_length=1)
+    uid: str = Field(min_length=1)
+    generation: int = Field(default=0, ge=0)
     annotations: dict[str, str] | None = None
-    deletionTimestamp: datetime | None = None
+    deletionTimestamp: AwareDatetime | None = None
 
 
 class Workspace(Observed):

@@ -3,7 +3,7 @@
 import json
 
 from composite import desired, names
-from composite.models import JsonObject
+from composite.models import JsonObject, sorted_json
 from composite.quantity import canonical_quantity
 from composite.workspace.job import training_children
 from composite.workspace.placement import (
@@ -301,14 +301,18 @@ def canonical(template: JsonObject) -> JsonObject:
 def without_empty(value: JsonObject) -> JsonObject:
     """Leave out nulls and empty lists, and sort the keys."""
     return {
-        key: without_empty(item)
-        if isinstance(item, dict)
-        else [without_empty(i) if isinstance(i, dict) else i for i in item if i is not None]
-        if isinstance(item, list)
-        else item
-        for key, item in sorted(value.items())
-        if item is not None and item != []
+        key: kept(item) for key, item in sorted(value.items()) if item is not None and item != []
     }
+
+
+def kept(item: object) -> object:
+    """Leave out what is empty in the fields of an object, and the nulls of a list."""
+    if isinstance(item, dict):
+        return without_empty(item)
+    if isinstance(item, list):
+        found = [each for each in item if each is not None]
+        return [without_empty(i) if isinstance(i, dict) else sorted_json(i) for i in found]
+    return item
 
 
 def with_canonical_resources(container: JsonObject) -> JsonObject:

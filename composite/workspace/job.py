@@ -8,7 +8,7 @@ Source: https://github.com/kaito-project/kaito/blob/v0.3.2/pkg/workspace/tuning/
 """
 
 from composite import desired, names
-from composite.models import JsonObject
+from composite.models import JsonObject, sorted_json
 from composite.workspace.placement import affinity, pod_labels, tolerations
 from composite.workspace.plan import Plan
 from composite.workspace.rights import OUR_POD, OURS, THEIRS
@@ -241,7 +241,7 @@ def volumes(training: Training) -> list[desired.Volume | JsonObject]:
 def users_volume(name: str, source: JsonObject | None) -> desired.Volume | JsonObject:
     """Return a volume of the user's, or else a directory that goes with the pod."""
     if source:
-        return {**source, "name": name}
+        return {**sorted_json(source), "name": name}
     return desired.Volume(name=name, emptyDir=desired.EmptyDirVolumeSource())
 
 

@@ -15,10 +15,11 @@ from composite.workspace.api import (
     Workspace,
 )
 from composite.workspace.observe import Seen, SeenClaim, SeenNode
-from composite.workspace.related import machine_name
+from composite.workspace.related import machine_name, own_machines
 
 # After a failed attempt: 30 s, doubled each time, at most 15 minutes; a crash-loop back-off for
-# nodes. A provisioner needs minutes to find out, so faster would only burn its quota.
+# nodes. A provisioner needs minutes to find out, so faster would only burn its quota. The first
+# that fails without a reason is not counted.
 BACK_OFF = timedelta(seconds=30)
 LONGEST_BACK_OFF = timedelta(minutes=15)
 
@@ -82,6 +83,7 @@ def plan_nodes(
     turns up, until its provisioner gives it up; then the next attempt takes its place.
     """
     meta = workspace.metadata
+    seen = with_labels(seen, resource)
     previous = workspace.status.workerNodes
     own_nodes = {c.node for c in seen.claims.values() if c.node and not c.deleting}
     leaving = {c.node for c in seen.claims.values() if c.deleting}
@@ -98,10 +100,10 @@ def plan_nodes(
     recovering = [n for n in candidates if is_recovering(n, own_nodes, previous, now)]
     kept_in_use = [n for n in candidates if n.name in own_nodes and n.name in previous]
     existing = sum(n.name not in own_nodes for n in usable) + len(recovering)
-    machines = tuple(PlannedMachine(**m.model_dump()) for m in workspace.status.machines)
+    listed = listed_machines(workspace, resource, need.disk, seen)
+    machines = tuple(PlannedMachine(**m.model_dump()) for m in listed)
     if provisioner is not Provisioner.NONE:
         going = need.over or meta.deletionTimestamp is not None
-        listed = workspace.status.machines
         if need.over:
             listed = tuple(m for m in listed if is_there(seen.claims.get(m.name)))
         kept = [advanced(m, meta.uid, seen, now, going=going) for m in listed]
@@ -112,7 +114,7 @@ def plan_nodes(
         lacking = [
             *lacking,
             *unusable(candidates, usable, need),
-            *unmade(machines, seen, now),
+            *unmade(machines, seen, now, leaving=meta.deletionTimestamp is not None),
             *nobody(resource, seen, meta, mine, machines, provisioner),
         ] or [f"{len(selected)} of {resource.count} nodes are Ready"]
     return NodePlan(
@@ -124,6 +126,38 @@ def plan_nodes(
         failing=any(is_failing(machine, seen.claims.get(machine.name)) for machine in machines),
         look_again=min(look_again_at(seen, recovering, now), default=None),
     )
+
+
+def listed_machines(
+    workspace: Workspace, resource: Resource, disk: str, seen: Seen
+) -> tuple[SeenMachine, ...]:
+    """
+    Return the Machines of the last plan: one for each node, as the Workspace asks for it.
+
+    Those that exist are what they are. Of others the status is no proof, so they get the type, the
+    labels and the disk that are asked for, and there is none for a node that is not.
+    """
+    found: dict[int, SeenMachine] = {}
+    for machine in own_machines(workspace):
+        if machine.name in seen.claims:
+            found[machine.index] = machine
+        elif machine.index < resource.count:
+            wanted = {"instanceType": resource.instanceType, "labels": resource.node_labels}
+            asked_for = machine.model_copy(update={**wanted, "disk": disk})
+            found.setdefault(machine.index, asked_for)
+    return tuple(found.values())
+
+
+def with_labels(seen: Seen, resource: Resource) -> Seen:
+    """
+    Return what is seen without the nodes that lack the labels.
+
+    After an edit those that are in use are sent by their names too, and somebody may have taken
+    the labels from one: it is another's then, and nothing is said of it.
+    """
+    wanted = resource.node_labels.items()
+    nodes = tuple(node for node in seen.nodes if wanted <= node.labels.items())
+    return seen.model_copy(update={"nodes": nodes})
 
 
 def belongs(node: SeenNode, meta: ParentMeta, own_nodes: Iterable[str]) -> bool:
@@ -199,7 +233,7 @@ def is_recovering(
         and node.name in previous
         and node.name not in own_nodes
         and node.changed is not None
-        and now < node.changed + NODE_GRACE
+        and now - node.changed < NODE_GRACE
     )
 
 
@@ -236,8 +270,15 @@ def advanced(
 def next_attempt(
     machine: SeenMachine, uid: str, claim: SeenClaim | None, now: datetime
 ) -> PlannedMachine:
-    """Plan the node anew under another name, later if the last one never became Ready."""
+    """
+    Plan the node anew under another name, later if the last one never became Ready.
+
+    The first that is deleted without a reason is made anew at once: a provisioner that cannot
+    launch deletes the next one too, somebody who did it by mistake does not.
+    """
     failures = 0 if machine.ready else (machine.failures or 0) + 1
+    told = claim is not None and claim.unavailable
+    counted = failures if told else failures - 1
     attempt = machine.attempt + 1
     return PlannedMachine(
         name=machine_name(uid, machine.index, attempt),
@@ -247,7 +288,7 @@ def next_attempt(
         instanceType=machine.instanceType,
         disk=machine.disk,
         labels=dict(sorted(machine.labels.items())),
-        notBefore=now + back_off(failures) if failures else None,
+        notBefore=now + back_off(counted) if counted > 0 else None,
         lastFailure=why_given_up(machine, claim),
     )
 
@@ -300,7 +341,7 @@ def full_nodes(seen: Seen, own_nodes: Iterable[str], now: datetime) -> frozenset
     For too long there is none for a pod of its, and none of its pods is on them.
     """
     since = seen.homeless_since
-    if since is None or now < since + ROOM_GRACE:
+    if since is None or now - since < ROOM_GRACE:
         return frozenset()
     others = (node.name for node in seen.nodes if node.name not in own_nodes)
     return frozenset(name for name in others if name not in seen.pod_nodes)
@@ -308,9 +349,10 @@ def full_nodes(seen: Seen, own_nodes: Iterable[str], now: datetime) -> frozenset
 
 def look_again_at(seen: Seen, recovering: list[SeenNode], now: datetime) -> Iterable[datetime]:
     """Yield the times at which waiting ends."""
-    yield from (n.changed + NODE_GRACE for n in recovering if n.changed is not None)
-    if seen.homeless_since is not None and now < seen.homeless_since + ROOM_GRACE:
-        yield seen.homeless_since + ROOM_GRACE
+    # A clock that is ahead of ours makes nobody wait longer than from now on.
+    yield from (min(n.changed, now) + NODE_GRACE for n in recovering if n.changed is not None)
+    if seen.homeless_since is not None and now - seen.homeless_since < ROOM_GRACE:
+        yield min(seen.homeless_since, now) + ROOM_GRACE
 
 
 def strangers(resource: Resource, mine: list[SeenNode]) -> tuple[str, ...]:
@@ -326,7 +368,7 @@ def is_there(claim: SeenClaim | None) -> bool:
 
 def is_failing(machine: PlannedMachine, claim: SeenClaim | None) -> bool:
     """Whether a Machine cannot be launched, or waits because the last one could not."""
-    return bool(machine.failures) if claim is None else claim.failed
+    return machine.notBefore is not None if claim is None else claim.failed
 
 
 def no_gpus(selected: list[SeenNode], resource: Resource, need: NodeNeed) -> Iterable[str]:
@@ -355,13 +397,17 @@ def unusable(candidates: list[SeenNode], usable: list[SeenNode], need: NodeNeed)
             yield f"node {node.name} has a taint that the pods do not tolerate: {taints}"
 
 
-def unmade(machines: Iterable[PlannedMachine], seen: Seen, now: datetime) -> Iterable[str]:
+def unmade(
+    machines: Iterable[PlannedMachine], seen: Seen, now: datetime, *, leaving: bool
+) -> Iterable[str]:
     """Say of each Machine that has no node yet how far it is, and what became of the last."""
     known = {node.name for node in seen.nodes}
     for machine in machines:
         claim = seen.claims.get(machine.name)
         last = f"; {machine.lastFailure}" if machine.lastFailure else ""
-        if claim is None:
+        if claim is None and leaving:
+            yield f"{machine.name} is not made any more, the Workspace is being deleted{last}"
+        elif claim is None:
             yield f"{waiting_for(machine, now)}{last}"
         elif not claim.node or not claim.ready:
             yield f"{claim.name} is not Ready: {claim.message}{last}"

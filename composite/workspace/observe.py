@@ -1,12 +1,14 @@
 """Step 1: from Metacontroller's JSON to the few facts a Workspace depends on."""
 
-import json
+from collections.abc import Iterator
 from datetime import datetime
+
+from pydantic_core import from_json
 
 from composite import names, observed
 from composite.catalog import Provisioner
 from composite.metacontroller import SyncRequest, sent_objects
-from composite.models import JsonObject, Value
+from composite.models import JsonObject, Value, sorted_json
 from composite.quantity import parse_quantity
 from composite.workspace.api import SeenTraining, Workspace
 from composite.workspace.seen_jobs import (
@@ -18,6 +20,7 @@ from composite.workspace.seen_jobs import (
     user_config,
 )
 from composite.workspace.seen_pods import SeenPod, seen_pod
+from composite.workspace.template import Template
 
 CLAIM_KINDS = {
     Provisioner.MACHINE: names.MACHINES,
@@ -69,6 +72,7 @@ class SeenWorkload(Value):
     settled: bool
     revision: str
     gpus: int
+    deadline_seconds: int | None
     failure: str
 
 
@@ -105,6 +109,19 @@ class Seen(Value):
     def pod_nodes(self) -> frozenset[str]:
         """The nodes that pods of this Workspace are on."""
         return frozenset(pod.node for pod in self.pods if pod.node)
+
+    @property
+    def stranded(self) -> Iterator[str]:
+        """
+        Say which pods are on nodes that are gone.
+
+        Until they are collected, a minute later, whoever counts pods takes them for ready.
+        https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-garbage-collection
+        """
+        known = {"", *(node.name for node in self.nodes)}
+        for pod in self.pods:
+            if pod.node not in known and not (pod.job or pod.leaving or pod.ended):
+                yield f"pod {pod.name} is on {pod.node}, which is gone or no node of it any more"
 
     @property
     def homeless_since(self) -> datetime | None:
@@ -144,7 +161,7 @@ def observe(request: SyncRequest[Workspace], provisioner: Provisioner) -> Seen:
 
 def seen_claim(sent: JsonObject) -> SeenClaim:
     """Read a Machine (conditions MachineLaunched ...) or a NodeClaim (Launched ...)."""
-    claim = observed.Claim.model_validate(sent)
+    claim = observed.Claim.read(sent)
     steps = [claim_step(claim.status, step) for step in CLAIM_STEPS]
     undone = next((step for step in steps if step.status != "True"), steps[-1])
     told = ": ".join(filter(None, (undone.type, undone.message or undone.reason)))
@@ -167,7 +184,7 @@ def claim_step(status: observed.ClaimStatus, step: str) -> observed.Condition:
 
 def seen_node(sent: JsonObject) -> SeenNode:
     """Read a Node."""
-    node = observed.Node.model_validate(sent)
+    node = observed.Node.read(sent)
     ready = node.status.condition("Ready")
     return SeenNode(
         name=node.metadata.name,
@@ -178,7 +195,7 @@ def seen_node(sent: JsonObject) -> SeenNode:
         changed=ready.lastTransitionTime,
         deleting=node.metadata.deletionTimestamp is not None,
         cordoned=node.spec.unschedulable,
-        gpus=int(parse_quantity(node.status.allocatable.get(names.GPU, 0))),
+        gpus=whole(node.status.allocatable.get(names.GPU, 0)),
     )
 
 
@@ -188,7 +205,7 @@ def seen_workload(request: SyncRequest[Workspace]) -> SeenWorkload | None:
     for kind in (names.DEPLOYMENTS, names.STATEFULSETS):
         sent = sent_objects(request.children, kind).get(f"{meta.namespace}/{meta.name}")
         if sent is not None:
-            return as_workload(kind.partition(".")[0], observed.Workload.model_validate(sent))
+            return as_workload(kind.partition(".")[0], observed.Workload.read(sent))
     return None
 
 
@@ -212,31 +229,41 @@ def as_workload(kind: str, workload: observed.Workload) -> SeenWorkload:
         and status.updatedReplicas == status.replicas == workload.spec.replicas,
         revision=workload.metadata.annotations.get(names.ANNOTATION_REVISION, ""),
         gpus=template_gpus(workload.spec.template),
+        deadline_seconds=workload.spec.progressDeadlineSeconds,
         failure=progressing.message or progressing.reason if progressing.status == "False" else "",
     )
 
 
 def template_gpus(template: JsonObject) -> int:
     """Return how many NVIDIA GPUs the containers of a pod template ask for together."""
-    containers = (template.get("spec") or {}).get("containers") or []
-    limits = [(c.get("resources") or {}).get("limits") or {} for c in containers]
-    return sum(int(parse_quantity(limit.get(names.GPU, 0))) for limit in limits)
+    containers = Template.read(template).spec.containers or ()
+    limits = [container.resources.limits or {} for container in containers if container.resources]
+    return sum(whole(limit.get(names.GPU, 0)) for limit in limits)
+
+
+def whole(amount: object) -> int:
+    """Return a number of pieces; 0 where nobody can tell how many are meant."""
+    try:
+        return int(parse_quantity(str(amount)))
+    except ValueError:
+        return 0
 
 
 def seen_revisions(sent: dict[str, JsonObject]) -> tuple[SeenRevision, ...]:
     """Read the history, oldest first; numbers may be equal while the cache is behind."""
-    found = map(seen_revision, sent.values())
-    return tuple(sorted(found, key=lambda revision: (revision.number, revision.name)))
+    found = [seen_revision(sent[key]) for key in sorted(sent)]
+    known = {revision.name: revision for revision in found}
+    return tuple(sorted(known.values(), key=lambda revision: (revision.number, revision.name)))
 
 
 def seen_revision(sent: JsonObject) -> SeenRevision:
     """Read a ControllerRevision."""
-    revision = observed.ControllerRevision.model_validate(sent)
+    revision = observed.ControllerRevision.read(sent)
     return SeenRevision(
         name=revision.metadata.name,
         number=revision.revision,
         hash=revision.metadata.annotations.get(names.ANNOTATION_HASH, ""),
-        data={key: value for key, value in revision.data.items() if value is not None},
+        data=sorted_json(revision.data),
         server=resolved_server(revision.metadata.annotations.get(names.ANNOTATION_SERVER)),
     )
 
@@ -244,7 +271,12 @@ def seen_revision(sent: JsonObject) -> SeenRevision:
 def resolved_server(text: str | None) -> JsonObject | None:
     """Read what a revision was resolved to; one of Kaito's says nothing."""
     try:
-        found = json.loads(text) if text is not None else None
+        found = from_json(text, allow_inf_nan=False) if text is not None else None
     except ValueError:
         return None
-    return found if isinstance(found, dict) else None
+    if not isinstance(found, dict):
+        return None
+    if "adapters" not in found:
+        return found
+    images = found["adapters"] if isinstance(found["adapters"], dict) else {}
+    return {**found, "adapters": {k: v for k, v in images.items() if isinstance(v, str)}}

@@ -9,7 +9,7 @@ from composite.refusal import Refusal
 from composite.workspace.adapters import resolved_images, with_images
 from composite.workspace.api import Inference, Resource, Workspace, WorkspaceSpec
 from composite.workspace.nodes import NodeNeed, NodePlan, plan_nodes
-from composite.workspace.observe import Seen, template_gpus
+from composite.workspace.observe import Seen, SeenWorkload, template_gpus
 from composite.workspace.revisions import (
     PlannedRevision,
     last_accepted,
@@ -19,7 +19,13 @@ from composite.workspace.revisions import (
     what_runs,
 )
 from composite.workspace.rules import named_preset, notes, problems, read_spec
-from composite.workspace.server import Server, expected_gpus, gpus_per_pod, plan_server
+from composite.workspace.server import (
+    Server,
+    expected_gpus,
+    gpus_per_pod,
+    plan_server,
+    runtime_notes,
+)
 from composite.workspace.training import (
     Training,
     accepted_config,
@@ -127,7 +133,7 @@ def plan_accepted(workspace: Workspace, seen: Seen, catalog: Catalog, now: datet
     if last is None:
         return None
     spec = read_spec(last)
-    found = tuple(problems(workspace.metadata.name, spec, catalog, accepted=None))
+    found = tuple(problems(workspace.metadata.name, spec, catalog, accepted=spec))
     if found:
         raise Refusal(*found)
     config = None
@@ -173,13 +179,13 @@ def make_plan(
         over=over,
     )
     node_plan = plan_nodes(workspace, resource, need, seen, catalog.provisioning.provisioner, now)
-    if trained and is_released(workspace):
+    if trained and is_released(workspace) and not is_pusher_seen(seen):
         node_plan = without_machines(node_plan)
     server = training = None
     if preset is not None:
         gpus = gpus_per_pod(preset.gpu, row, resource, node_plan.nodes, seen.workload)
         server = plan_server(meta.name, meta.namespace, preset, inference, resource, catalog, gpus)
-        server = as_accepted(server, before)
+        server = as_accepted(server, before, seen.workload)
     if spec.tuning is not None and tuned is not None and config is not None:
         gpus = gpus_per_pod(facts_of(tuned).gpu, row, resource, node_plan.nodes, None)
         training = plan_training(meta.name, tuned, spec.tuning, config, gpus, seen, catalog)
@@ -198,7 +204,11 @@ def make_plan(
         load_balanced=(meta.annotations or {}).get(names.ANNOTATION_ENABLE_LB) == "True",
         workload=is_wanted(node_plan, seen, training, trained=trained),
         revisions=plan_revisions(meta.name, spec, resolved(server, inference), seen.revisions),
-        notes=(*notes(spec, catalog), *preference_notes(resource, node_plan)),
+        notes=(
+            *notes(spec, catalog),
+            *runtime_notes(spec, catalog, server),
+            *preference_notes(resource, node_plan),
+        ),
     )
 
 
@@ -236,6 +246,15 @@ def is_released(workspace: Workspace) -> bool:
     return annotations.get(names.ANNOTATION_RELEASE_NODES) == "True"
 
 
+def is_pusher_seen(seen: Seen) -> bool:
+    """
+    Whether a pusher has still to be seen to end, for its last words hold the digest.
+
+    A Job may be seen to be done before its pod is, and the pod goes with its node.
+    """
+    return any(p.step == names.PUSHER and not (p.ended or p.leaving) for p in seen.pods)
+
+
 def without_machines(node_plan: NodePlan) -> NodePlan:
     """Return a plan in which no Machine is wanted any more."""
     return node_plan.model_copy(update={"machines": (), "lacking": (), "in_use": ()})
@@ -248,8 +267,13 @@ def disk_of(preset: Preset | None, tuned: Preset | None) -> str:
     return preset.disk if preset is not None else TEMPLATE_DISK
 
 
-def as_accepted(server: Server, before: JsonObject | None) -> Server:
-    """Return the server as it was when it was accepted: a new catalog restarts nothing."""
+def as_accepted(server: Server, before: JsonObject | None, workload: SeenWorkload | None) -> Server:
+    """
+    Return the server as it was when it was accepted: a new catalog restarts nothing.
+
+    How long a start may take moves no pod, and is what it was when the pods were made: a write to
+    the workload of every Workspace would have all of them not ready for a moment.
+    """
     kept = {key: value for key, value in (before or {}).items() if key in RESOLVED}
     if not kept or not all(isinstance(value, str) for value in kept.values()):
         return server
@@ -259,6 +283,9 @@ def as_accepted(server: Server, before: JsonObject | None) -> Server:
         found = Weights.model_validate(weights) if weights is not None else None
     except ValueError:
         return server
+    # One without a revision is Kaito's, and is only taken over.
+    seen = workload.deadline_seconds if workload is not None and workload.revision else None
+    kept |= {"deadline_seconds": seen or server.deadline_seconds}
     return server.model_copy(update={**kept, "weights": found})
 
 

@@ -23,12 +23,17 @@ from composite.workspace.api import (
     LABEL_KEY_PATTERN,
     LABEL_VALUE_PATTERN,
     MAX_COUNT,
+    SeenMachine,
     Workspace,
 )
 
 # After so many attempts a node's names begin anew. By then the first is long gone: even with no
 # back-off a provisioner needs minutes for each.
 ATTEMPTS = 8
+
+
+# More than a node can need in a hundred years of back-off.
+MOST_ATTEMPTS = 10_000_000
 
 
 def machine_name(uid: str, index: int, attempt: int) -> str:
@@ -42,6 +47,24 @@ def machine_name(uid: str, index: int, attempt: int) -> str:
     return f"ws{hashlib.sha256(seed.encode()).hexdigest()[:9]}"
 
 
+def own_machines(workspace: Workspace) -> tuple[SeenMachine, ...]:
+    """
+    Return the Machines of the last plan, as the status has it.
+
+    Somebody who may write the status may have written others: a name that is none of this
+    Workspace's, or a number that no node or attempt can have, is no plan of ours and forgotten.
+    """
+    meta = workspace.metadata
+    found = {
+        machine.name: machine
+        for machine in workspace.status.machines
+        if machine.index < MAX_COUNT
+        and machine.attempt < MOST_ATTEMPTS
+        and machine.name == machine_name(meta.uid, machine.index, machine.attempt)
+    }
+    return tuple(found.values())
+
+
 def related_rules(workspace: Workspace, provisioner: Provisioner) -> list[RelatedRule]:
     """
     Return the rules: this Workspace's Machines, the Nodes it may use, its Pods.
@@ -51,19 +74,30 @@ def related_rules(workspace: Workspace, provisioner: Provisioner) -> list[Relate
     that may yet be refused still asks for what the last plan is made of.
     """
     meta = workspace.metadata
-    pods = RelatedRule(
-        apiVersion="v1",
-        resource="pods",
-        namespace=meta.namespace,
-        labelSelector=Labels(matchLabels={names.LABEL_WORKSPACE: meta.name}),
-    )
     return [
         *machine_rules(workspace, provisioner),
-        pods,
+        labelled_for(meta.name, "pods", namespace=meta.namespace),
         *node_rules(workspace),
         *config_rules(workspace),
         *adapter_rules(workspace),
     ]
+
+
+def labelled_for(name: str, resource: str, namespace: str | None = None) -> RelatedRule:
+    """
+    Ask for what is labelled for a Workspace.
+
+    Its name may be longer than a label, and then it is refused: nothing is labelled so, and a
+    selector of it would fail the whole sync. The kind has to be asked for all the same.
+    """
+    possible = is_label(names.LABEL_WORKSPACE, name)
+    return RelatedRule(
+        apiVersion="v1",
+        resource=resource,
+        namespace=namespace,
+        names=None if possible else [name],
+        labelSelector=Labels(matchLabels={names.LABEL_WORKSPACE: name}) if possible else None,
+    )
 
 
 def adapter_rules(workspace: Workspace) -> list[RelatedRule]:
@@ -85,7 +119,8 @@ def tuning_workspaces(workspace: Workspace) -> list[str]:
     """Return the names of the Workspaces that adapters come from, as far as they can be read."""
     inference = workspace.inference if isinstance(workspace.inference, dict) else {}
     adapters = inference.get("adapters")
-    sources = [a.get("source") for a in adapters or () if isinstance(a, dict)]
+    listed = adapters if isinstance(adapters, list) else []
+    sources = [a.get("source") for a in listed if isinstance(a, dict)]
     found = [s.get("workspace") for s in sources if isinstance(s, dict)]
     return sorted({name for name in found if isinstance(name, str) and name})
 
@@ -110,7 +145,7 @@ def machine_rules(workspace: Workspace, provisioner: Provisioner) -> list[Relate
     """Ask for the Machines or NodeClaims of all attempts, by name."""
     if provisioner is Provisioner.NONE:
         return []
-    planned = [machine.index for machine in workspace.status.machines]
+    planned = [machine.index for machine in own_machines(workspace)]
     indices = range(max([wanted_count(workspace), *(index + 1 for index in planned)]))
     machines = provisioner is Provisioner.MACHINE
     return [
@@ -128,13 +163,15 @@ def machine_rules(workspace: Workspace, provisioner: Provisioner) -> list[Relate
 
 def node_rules(workspace: Workspace) -> list[RelatedRule]:
     """Ask for the Nodes with the Workspace's labels; without any, for its own Nodes only."""
-    labels = readable_labels(workspace) or {names.LABEL_WORKSPACE: workspace.metadata.name}
-    wanted = [labels]
+    labels = readable_labels(workspace)
+    wanted = [labels] if labels else []
     in_use = list(workspace.status.workerNodes) if is_edited(workspace) else []
     if is_edited(workspace):
-        planned = [machine.labels for machine in workspace.status.machines if machine.labels]
+        planned = [m.labels for m in own_machines(workspace) if are_labels(m.labels)]
         wanted += [other for other in planned[:1] if other != labels]
+    own = [] if labels else [labelled_for(workspace.metadata.name, "nodes")]
     return [
+        *own,
         *(nodes_with(labels) for labels in wanted),
         *([RelatedRule(apiVersion="v1", resource="nodes", names=in_use)] if in_use else []),
     ]
@@ -181,6 +218,11 @@ def is_label(key: object, value: object) -> bool:
         and re.fullmatch(LABEL_KEY_PATTERN, key) is not None
         and re.fullmatch(LABEL_VALUE_PATTERN, value) is not None
     )
+
+
+def are_labels(labels: dict[str, str]) -> bool:
+    """Whether there is a label, and each can be one."""
+    return bool(labels) and all(is_label(key, value) for key, value in labels.items())
 
 
 def wanted_count(workspace: Workspace) -> int:

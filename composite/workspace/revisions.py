@@ -9,10 +9,9 @@ Source: https://github.com/kaito-project/kaito/blob/v0.3.2/pkg/controllers/works
 import hashlib
 import json
 from itertools import takewhile
-from typing import Any
 
-from composite.models import JsonObject, Value
-from composite.workspace.api import WorkspaceSpec
+from composite.models import JsonObject, Value, sorted_json
+from composite.workspace.api import Inference, WorkspaceSpec
 from composite.workspace.observe import SeenRevision
 
 HISTORY = 10
@@ -128,7 +127,7 @@ def without_empty(value: JsonObject) -> JsonObject:
     found: JsonObject = {}
     for key, item in value.items():
         if key in MAPS:
-            found[key] = sorted_map(item)
+            found[key] = sorted_json(item)
             continue
         new = without_empty(item) if isinstance(item, dict) else item
         if isinstance(item, list):
@@ -138,17 +137,12 @@ def without_empty(value: JsonObject) -> JsonObject:
     return found
 
 
-def sorted_map(value: Any) -> Any:  # noqa: ANN401  (JSON in, JSON out)
-    """Return JSON with its keys sorted and its nulls left out."""
-    if isinstance(value, dict):
-        return {key: sorted_map(item) for key, item in sorted(value.items()) if item is not None}
-    return [sorted_map(item) for item in value] if isinstance(value, list) else value
-
-
 def what_runs(data: JsonObject) -> JsonObject:
     """Return a revision without the nodes to prefer: they move no pod that runs."""
-    resource = {k: v for k, v in (data.get("resource") or {}).items() if k != "preferredNodes"}
-    return {**data, "resource": resource}
+    written = data.get("resource")
+    if not isinstance(written, dict):  # of nobody who reads or writes as we do
+        return data
+    return {**data, "resource": {k: v for k, v in written.items() if k != "preferredNodes"}}
 
 
 def resolved_before(spec: WorkspaceSpec, seen: tuple[SeenRevision, ...]) -> JsonObject | None:
@@ -163,10 +157,13 @@ def served_images(seen: tuple[SeenRevision, ...]) -> dict[tuple[str, str], str]:
     if not seen or seen[-1].server is None:
         return {}
     images = seen[-1].server.get("adapters") or {}
-    adapters = (seen[-1].data.get("inference") or {}).get("adapters") or ()
-    sources = [adapter.get("source") or {} for adapter in adapters]
+    try:
+        inference = Inference.model_validate(seen[-1].data.get("inference") or {})
+    except ValueError:  # of another version, or of somebody else
+        return {}
+    sources = [adapter.source for adapter in inference.adapters or ()]
     return {
-        (source["name"], source["workspace"]): images[source["name"]]
+        (source.name, source.workspace): images[source.name]
         for source in sources
-        if source.get("workspace") and source.get("name") in images
+        if source.workspace and source.name in images
     }

@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -43,6 +44,8 @@ from composite.workspace.template import Template, TemplateContainer, TemplateRe
 # https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/
 MAX_STATEFULSET_NAME = 52
 MAX_NAME = 63
+# No field of a pod is as deep. The hooks read 200 levels, and a template comes again in children.
+MAX_LEVELS = 100
 
 # Containers beside the trainer, which is called like its Workspace.
 STEPS = (names.WEIGHTS_DOWNLOADER, names.DOWNLOADER, names.EXTRACTOR, names.PUSHER)
@@ -63,8 +66,19 @@ def read_spec(written: JsonObject) -> WorkspaceSpec:
     """
     try:
         return WorkspaceSpec.model_validate(written)
+    except ValidationError:
+        pass
+    try:  # once more in one order of keys, so that the mistakes are told in one order
+        return WorkspaceSpec.model_validate(sorted_keys(written))
     except ValidationError as error:
         raise Refusal(*map(in_words, problems_of(error, WorkspaceSpec))) from None
+
+
+def sorted_keys(value: Any) -> Any:  # noqa: ANN401  (JSON in, JSON out)
+    """Return equal JSON with the keys of every object sorted."""
+    if isinstance(value, dict):
+        return {key: sorted_keys(item) for key, item in sorted(value.items())}
+    return [sorted_keys(item) for item in value] if isinstance(value, list) else value
 
 
 def in_words(problem: Problem) -> Problem:
@@ -88,12 +102,31 @@ def problems(
         )
     yield from name_problems(name, spec, catalog)
     yield from label_problems(spec.resource)
+    settled = is_settled(spec, accepted)
     if spec.inference is not None:
-        yield from inference_problems(name, spec.inference, spec.resource, catalog)
+        yield from inference_problems(name, spec.inference, spec.resource, catalog, settled=settled)
     if spec.tuning is not None:
-        yield from tuning_problems(spec.tuning, spec.resource, catalog)
+        yield from tuning_problems(spec.tuning, spec.resource, catalog, settled=settled)
     if accepted is not None:
         yield from edit_problems(spec, accepted)
+
+
+def is_settled(spec: WorkspaceSpec, accepted: WorkspaceSpec | None) -> bool:
+    """
+    Whether model and nodes are those that were agreed to.
+
+    What a later catalog knows of them is no reason to refuse what runs: neither can be changed, so
+    that nothing would help but to delete the Workspace. A note says it.
+    """
+    return accepted is not None and agreed(spec) == agreed(accepted)
+
+
+def agreed(spec: WorkspaceSpec) -> tuple[str, int, str | None]:
+    """Return what decides whether a model fits its nodes."""
+    half = spec.inference or spec.tuning
+    named = half.preset if half is not None else None
+    resource = spec.resource
+    return resource.instanceType, resource.count, named.name if named is not None else None
 
 
 def name_problems(name: str, spec: WorkspaceSpec, catalog: Catalog) -> Iterator[Problem]:
@@ -108,7 +141,7 @@ def name_problems(name: str, spec: WorkspaceSpec, catalog: Catalog) -> Iterator[
         )
     if preset is not None and name == names.WEIGHTS_DOWNLOADER:
         yield Problem(field="metadata.name", message=f"{name!r} {FETCHES_WEIGHTS}")
-    if re.match(NAME_PATTERN, name) is None or len(name) > longest:
+    if re.fullmatch(NAME_PATTERN, name) is None or len(name) > longest:
         yield Problem(
             field="metadata.name",
             message=f"{name!r} names a Service and a container too: use lower-case letters, digits "
@@ -147,9 +180,9 @@ def label_problems(resource: Resource) -> Iterator[Problem]:
 
 
 def inference_problems(
-    name: str, inference: Inference, resource: Resource, catalog: Catalog
+    name: str, inference: Inference, resource: Resource, catalog: Catalog, *, settled: bool
 ) -> Iterator[Problem]:
-    """Check what shall be served."""
+    """Check what shall be served; on nodes that are settled, not whether it fits."""
     if (inference.preset is None) == (inference.template is None):
         which = "both are" if inference.preset else "neither is"
         yield Problem(
@@ -158,14 +191,13 @@ def inference_problems(
         )
     if inference.template is not None:
         yield from template_problems(inference.template)
-        yield from type_problems(resource.instanceType, catalog, gpu=False)
     if inference.preset is not None:
         yield from preset_problems("inference", inference.preset, catalog)
-        yield from type_problems(resource.instanceType, catalog, gpu=True)
     preset = named_preset(inference, catalog)
-    row = catalog.instance_types.get(resource.instanceType)
-    if preset is not None and row is not None:
-        yield from fit_problems(preset, row, resource)
+    if not settled:
+        gpu = inference.preset is not None
+        yield from type_problems(resource.instanceType, catalog, gpu=gpu)
+        yield from fit_problems(preset, resource, catalog)
     if preset is not None and preset.worldSize is not None:
         yield from split_problems(preset.name, preset.worldSize, resource)
     yield from adapter_problems(name, inference, preset)
@@ -173,6 +205,12 @@ def inference_problems(
 
 def template_problems(template: JsonObject) -> Iterator[Problem]:
     """Check what no API server looks at: a template is passed through as it came."""
+    if (found := levels(template)) > MAX_LEVELS:
+        yield Problem(
+            field="inference.template",
+            message=f"is nested {found} levels deep, at most {MAX_LEVELS} are allowed",
+        )
+        return
     try:
         read = Template.model_validate(template)
     except ValidationError as error:
@@ -193,6 +231,15 @@ def template_problems(template: JsonObject) -> Iterator[Problem]:
     every = [*(read.spec.initContainers or ()), *(read.spec.containers or ())]
     yield from twin_problems("inference.template.spec.containers", every, "name")
     yield from twin_problems("inference.template.spec.volumes", read.spec.volumes, "name")
+
+
+def levels(value: object) -> int:
+    """Return how many objects and lists are in each other."""
+    if isinstance(value, dict):
+        return 1 + max(map(levels, value.values()), default=0)
+    if isinstance(value, list):
+        return 1 + max(map(levels, value), default=0)
+    return 0
 
 
 def twin_problems(field: str, items: Sequence[Observed] | None, key: str) -> Iterator[Problem]:
@@ -246,7 +293,9 @@ def preset_problems(half: str, named: PresetRef, catalog: Catalog) -> Iterator[P
         )
 
 
-def tuning_problems(tuning: Tuning, resource: Resource, catalog: Catalog) -> Iterator[Problem]:
+def tuning_problems(
+    tuning: Tuning, resource: Resource, catalog: Catalog, *, settled: bool
+) -> Iterator[Problem]:
     """Check what shall be tuned, with what, and where the result goes."""
     preset = catalog.presets.get(tuning.preset.name)
     if preset is not None and preset.tuning is None:
@@ -262,7 +311,8 @@ def tuning_problems(tuning: Tuning, resource: Resource, catalog: Catalog) -> Ite
             field="resource.count",
             message="a training runs on one node, its processes on that node's GPUs: set it to 1",
         )
-    yield from type_problems(resource.instanceType, catalog, gpu=True)
+    if not settled:
+        yield from type_problems(resource.instanceType, catalog, gpu=True)
     yield from input_problems(tuning.input)
     yield from output_problems(tuning.output)
 
@@ -370,8 +420,11 @@ def type_problems(instance_type: str, catalog: Catalog, *, gpu: bool) -> Iterato
         )
 
 
-def fit_problems(preset: Preset, row: InstanceType, resource: Resource) -> Iterator[Problem]:
-    """Refuse a model that the nodes together cannot hold. Equal is enough."""
+def fit_problems(preset: Preset | None, resource: Resource, catalog: Catalog) -> Iterator[Problem]:
+    """Refuse a model that the nodes together cannot hold, as far as is known. Equal is enough."""
+    row = catalog.instance_types.get(resource.instanceType)
+    if preset is None or row is None:
+        return
     count, need = resource.count, preset.gpu
     nodes = f"{count} x {row.name}"
     if row.gpuCount * count < need.count:
@@ -514,6 +567,8 @@ def notes(spec: WorkspaceSpec, catalog: Catalog) -> Iterator[str]:
             "so nothing is known of its GPUs and whether the model fits"
             f"{nearest(instance_type, catalog.instance_types)}"
         )
+    for problem in fit_problems(preset, spec.resource, catalog):
+        yield f"{problem} (it was accepted before this was known)"
     if preset is not None and row is not None and preset.worldSize is None:
         yield from replica_notes(preset, row)
     yield from registry_notes(spec)

@@ -41,17 +41,16 @@ def seen_jobs(request: SyncRequest[Workspace]) -> tuple[SeenJob, ...]:
 
 def seen_job(sent: JsonObject) -> SeenJob:
     """Read a Job."""
-    job = observed.Job.model_validate(sent)
+    job = observed.Job.read(sent)
     failure = job.status.condition("Failed")
-    pod = sent.get("spec", {}).get("template", {}).get("spec", {})
-    volumes = pod.get("volumes") or ()
-    variables = [v for c in pod.get("containers") or () for v in c.get("env") or ()]
-    configs = [volume["configMap"]["name"] for volume in volumes if "configMap" in volume]
+    pod = job.spec.template.spec
+    variables = [v for container in pod.containers or () for v in container.env or ()]
+    configs = [v.configMap.name for v in pod.volumes or () if v.configMap is not None]
     return SeenJob(
         name=job.metadata.name,
         hash=job.metadata.annotations.get(names.ANNOTATION_TRAINING_HASH, ""),
         config=next(iter(configs), ""),
-        image=next((v.get("value", "") for v in variables if v.get("name") == IMAGE_VARIABLE), ""),
+        image=next((v.value for v in variables if v.name == IMAGE_VARIABLE), ""),
         active=job.status.active,
         ready=job.status.ready,
         done=job.status.succeeded > 0 or job.status.condition("Complete").status == "True",
@@ -80,7 +79,7 @@ def user_config(request: SyncRequest[Workspace]) -> SeenConfig | None:
 
 def seen_config(sent: JsonObject) -> SeenConfig:
     """Read a ConfigMap with a training configuration."""
-    config = observed.ConfigMap.model_validate(sent)
+    config = observed.ConfigMap.read(sent)
     return SeenConfig(name=config.metadata.name, text=config.data.get(names.TRAINING_CONFIG_FILE))
 
 
@@ -90,9 +89,29 @@ def seen_trainings(request: SyncRequest[Workspace]) -> dict[str, SeenTraining | 
     if not wanted:
         return {}
     sent = sent_objects(request.related, names.WORKSPACES)
-    found = (Workspace.model_validate(each) for each in sent.values())
+    found = (Workspace.read(each) for each in sent.values())
     return {
-        other.metadata.name: other.status.tuning or SeenTraining() if other.tuning else None
+        other.metadata.name: own_training(other) if other.tuning else None
         for other in found
         if other.metadata.name in wanted
     }
+
+
+def own_training(other: Workspace) -> SeenTraining:
+    """
+    Return what a Workspace says of its training, if that is where its author wants the result.
+
+    The image that it names will run in other pods, and a status can be written by whoever was given
+    the right to. What is pushed elsewhere by now has no result yet.
+    """
+    tuning = other.tuning if isinstance(other.tuning, dict) else {}
+    output = tuning.get("output")
+    wanted = output.get("image") if isinstance(output, dict) else None
+    said = other.status.tuning or SeenTraining()
+    elsewhere = said.image is not None and repository(said.image) != repository(str(wanted))
+    return SeenTraining() if elsewhere else said
+
+
+def repository(image: str) -> str:
+    """Return the name of an image without its tag; what is pushed has one and no digest."""
+    return image.rpartition(":")[0]

@@ -38,7 +38,7 @@ class SeenPod(Value):
 
 def seen_pod(sent: JsonObject) -> SeenPod:
     """Read a Pod."""
-    pod = observed.Pod.model_validate(sent)
+    pod = observed.Pod.read(sent)
     # A pod that is lost with its node has ended, and that is no fault of its containers.
     disrupted = pod.status.condition("DisruptionTarget")
     lost = disrupted.status == "True"

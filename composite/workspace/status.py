@@ -207,14 +207,16 @@ def inference_ready(plan: Plan, seen: Seen, workspace: Workspace) -> Finding:
             return not_serving("the model server waits for its nodes")
         return not_serving(asked_for(workspace, ABOUT_TO_BE_MADE, still_missing(plan)))
     kind, workload = seen.workload.kind.lower(), seen.workload
-    if is_serving(workload, plan):
+    # While nodes lack, a node that is not seen may just have lost its labels.
+    stranded = tuple(seen.stranded) if plan.node_plan.ready else ()
+    if is_serving(workload, plan) and not stranded:
         return Finding(
             type="InferenceReady",
             status="True",
             reason="WorkspaceInferenceStatusSuccess",
             message="Inference has been deployed successfully",
         )
-    causes = "; ".join(seen.pod_problems)
+    causes = "; ".join((*seen.pod_problems, *stranded))
     if workload.failure:
         told = f"{kind} {plan.name} is not progressing: {workload.failure}"
         return not_serving("; ".join(filter(None, (told, causes))), failed=True)
@@ -226,7 +228,8 @@ def inference_ready(plan: Plan, seen: Seen, workspace: Workspace) -> Finding:
             f"revision {plan.revision.number} is being rolled out, "
             f"{updated} of {plan.replicas} pods have it, {progress}"
         )
-    return not_serving("; ".join(filter(None, (progress, causes))), failed=bool(causes))
+    failed = bool(seen.pod_problems)
+    return not_serving("; ".join(filter(None, (progress, causes))), failed=failed)
 
 
 def is_serving(workload: SeenWorkload, plan: Plan) -> bool:

@@ -8,13 +8,13 @@ from pydantic import BaseModel, ValidationError
 
 from composite import machines, workspace
 from composite.catalog import Catalog
-from composite.models import JsonObject
+from composite.models import JsonObject, Unreadable
 from composite.refusal import Unplannable
 from hooks.cli.errors import Failed, Refused
 from hooks.cli.files import read_request
 from hooks.cli.options import catalog_of
 from hooks.cli.output import as_json, as_yaml, print_text
-from hooks.logs import summary
+from hooks.logs import summary, unreadable
 from hooks.settings import Settings
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -29,6 +29,7 @@ def answer(path: str, body: JsonObject, catalog: Catalog, clock: Clock) -> JsonO
 
     Raises:
         pydantic.ValidationError: It is not what Metacontroller sends.
+        composite.models.Unreadable: The same, of an object in it.
         Unplannable: Nothing may be changed.
 
     """
@@ -92,6 +93,8 @@ def answered(
         found = answer(path, body, catalog_of(settings), clock)
     except ValidationError as error:
         raise Refused(f"{file}: is not a request to {path}: {summary(error)}") from None
+    except Unreadable as error:
+        raise Refused(f"{file}: is not a request to {path}: {unreadable(error)}") from None
     except Unplannable as error:
         raise Failed(f"{file}: {error}") from None
     return as_yaml([found]) if output == "yaml" else as_json(found)

@@ -17,8 +17,9 @@ from hooks.cli.errors import Refused
 from hooks.cli.files import Manifest
 from schemas import problems as form_problems
 
-# No refusal depends on the time; the plan has to be told one all the same.
+# No refusal depends on the time or the uid; the plan has to be told some all the same.
 ANY_TIME = datetime(2026, 1, 1, tzinfo=UTC)
+ANY_UID = "0"
 
 # The kinds of a Workspace's children.
 CHILDREN = (
@@ -125,7 +126,7 @@ def planned(document: JsonObject, catalog: Catalog, beside: Iterable[JsonObject]
     """
     provisioner = catalog.provisioning.provisioner
     namespace = namespace_of(document)
-    metadata = {"name": document["metadata"]["name"], "namespace": namespace, "uid": ""}
+    metadata = {"name": document["metadata"]["name"], "namespace": namespace, "uid": ANY_UID}
     related = empty(
         names.PODS, names.NODES, names.CONFIGMAPS, names.WORKSPACES, *claims(provisioner)
     )
@@ -161,7 +162,7 @@ def with_namespace(obj: JsonObject) -> JsonObject:
 
 def trained(workspace: JsonObject) -> JsonObject:
     """Return a Workspace as it is once its training, if it has one, has ended well."""
-    found = {**written(workspace), "metadata": {**workspace["metadata"], "uid": ""}}
+    found = {**written(workspace), "metadata": {**workspace["metadata"], "uid": ANY_UID}}
     tuning = found.get("tuning")
     if not isinstance(tuning, dict):
         return found

@@ -113,6 +113,16 @@ MISTAKES = {
         2,
         "-: is not a request to /workspaces/sync: children: is missing\n",
     ),
+    "a Node that is none": (
+        ("sync",),
+        json.dumps(
+            a_sync(
+                nodes=[{"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n"}, "spec": 7}]
+            )
+        ),
+        2,
+        ("-: is not a request to /workspaces/sync: Node n: spec: must be an object\n"),
+    ),
     "no Pods": (
         ("sync",),
         json.dumps({**a_sync(), "related": {"Machine.karpenter.sh/v1alpha5": {}, "Node.v1": {}}}),

@@ -7,6 +7,7 @@ from composite.models import JsonObject
 from tests.composite.makers import (
     a_machine,
     a_namespace_request,
+    a_resource,
     a_workspace,
     machines_synced,
     on_aws,
@@ -26,7 +27,13 @@ def wanting(**changes: object) -> JsonObject:
         "disk": "50Gi",
         "labels": {"apps": "phi-3"},
     }
-    return a_workspace(status={"observedGeneration": 1, "machines": [entry | changes]})
+    planned = entry | changes
+    asked = {
+        "instanceType": planned["instanceType"],
+        "labelSelector": {"matchLabels": {"apps": "phi-3"}},
+    }
+    status = {"observedGeneration": 1, "machines": [planned]}
+    return a_workspace(resource=a_resource(**asked), status=status)
 
 
 def made(catalog: Catalog, workspace: JsonObject | None = None) -> JsonObject:

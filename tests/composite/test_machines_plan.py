@@ -10,24 +10,28 @@ import pytest
 from composite.catalog import Catalog
 from composite.models import JsonObject
 from composite.refusal import Unplannable
+from composite.workspace.related import machine_name
 from tests.composite.makers import (
     EARLIER,
     NOW,
+    UID,
     a_machine,
     a_namespace_request,
+    a_resource,
     a_workspace,
     machines_synced,
     seconds,
     stamp,
 )
 
-MINE, OTHER, THIRD = "ws000000001", "ws000000002", "ws000000003"
+INDICES = {machine_name(UID, index, 0): index for index in range(3)}
+MINE, OTHER, THIRD = sorted(INDICES)
 
 
 def an_entry(name: str = MINE, **changes: object) -> JsonObject:
     standard = {
         "name": name,
-        "index": 0,
+        "index": INDICES.get(name, 0),
         "attempt": 0,
         "instanceType": "Standard_NC6s_v3",
         "disk": "50Gi",
@@ -37,11 +41,15 @@ def an_entry(name: str = MINE, **changes: object) -> JsonObject:
 
 
 def wanting(
-    *entries: JsonObject, name: str = "phi", seen: int = 1, **metadata: object
+    *entries: JsonObject,
+    name: str = "phi",
+    seen: int = 1,
+    resource: JsonObject | None = None,
+    **metadata: object,
 ) -> JsonObject:
     """Return a Workspace that plans these Machines."""
     status = {"observedGeneration": seen, "machines": list(entries)}
-    return a_workspace(name, status=status, **metadata)
+    return a_workspace(name, resource=resource, status=status, **metadata)
 
 
 def made(name: str = MINE, owner: str = "phi") -> JsonObject:
@@ -59,7 +67,8 @@ def names(catalog: Catalog, workspaces: list[JsonObject], machines: list[JsonObj
 
 
 def test_makes_what_every_workspace_plans(catalog: Catalog) -> None:
-    workspaces = [wanting(an_entry(MINE), an_entry(OTHER)), wanting(an_entry(THIRD), name="chat")]
+    two = wanting(an_entry(MINE), an_entry(OTHER), resource=a_resource(count=2))
+    workspaces = [two, wanting(an_entry(THIRD), name="chat")]
 
     assert sorted(names(catalog, workspaces, [])) == [MINE, OTHER, THIRD]
 
@@ -192,7 +201,7 @@ def test_a_plan_ahead_of_its_workspace_counts(catalog: Catalog) -> None:
 
 
 def waiting(when: float, name: str = MINE) -> JsonObject:
-    return an_entry(name, notBefore=stamp(NOW + seconds(when)), failures=1, attempt=1)
+    return an_entry(name, notBefore=stamp(NOW + seconds(when)), failures=1)
 
 
 def test_a_machine_that_waits_is_not_made_and_asks_for_a_look_then(catalog: Catalog) -> None:
@@ -219,7 +228,7 @@ def test_once_the_wait_is_over_it_is_made(catalog: Catalog) -> None:
     answer = machines_synced(request, catalog)
 
     assert [each["metadata"]["name"] for each in answer["attachments"]] == [MINE]
-    assert "resyncAfterSeconds" not in answer
+    assert answer["resyncAfterSeconds"] == 15  # should nobody hear of it
 
 
 def test_a_machine_that_exists_is_not_removed_for_a_wait_in_a_stale_plan(
@@ -237,3 +246,18 @@ def test_a_wait_of_a_workspace_that_is_going_asks_for_nothing(catalog: Catalog) 
     request = a_namespace_request([wanting(waiting(30), deletionTimestamp=EARLIER)])
 
     assert machines_synced(request, catalog) == {"attachments": []}
+
+
+def test_a_status_that_names_a_neighbours_machine_keeps_none_and_changes_none(
+    catalog: Catalog,
+) -> None:
+    theirs = machine_name("another uid", 0, 0)
+    forger = wanting(an_entry(theirs, labels={"evil": "1"}), name="a-forger")
+    neighbour = wanting(an_entry(theirs), name="chat", uid="another uid")
+
+    [kept] = machines_synced(
+        a_namespace_request([forger, neighbour], [made(theirs, "chat")]), catalog
+    )["attachments"]
+
+    assert kept["metadata"]["labels"]["kaito.sh/workspace"] == "chat"
+    assert names(catalog, [forger], [made(theirs, "chat")]) == []

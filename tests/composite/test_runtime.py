@@ -9,10 +9,12 @@ import pytest
 from composite.catalog import AccessMode, Catalog, Runtime, Weights
 from composite.models import JsonObject
 from composite.workspace.api import PresetRef
-from composite.workspace.server import own_weights, server_image
+from composite.workspace.server import own_weights, runtime_notes, server_image
 from tests.composite.makers import (
     RUNTIME,
     a_preset,
+    a_private_preset,
+    a_spec,
     a_tuner,
     a_workspace,
     an_adapter,
@@ -188,6 +190,56 @@ def test_a_private_preset_is_the_users_image_whatever_the_installation_prefers(
     assert preset.accessMode == AccessMode.PRIVATE
     assert own_weights(preset, named, where) is None
     assert server_image(preset, named, where) == "u.example/l:1"
+
+
+# The same presets; then what the status says where the installation prefers our runtime.
+NOTES = [
+    (None, "kaito-p:1", None, "the preset has no weights"),
+    (None, None, WEIGHTS, None),
+    (None, "kaito-p:1", WEIGHTS, None),
+    (Runtime.KAITO, "kaito-p:1", None, "the preset has no weights"),
+    (Runtime.KAITO, "kaito-p:1", WEIGHTS, "the preset asks for that"),
+    (Runtime.METAKAITO, None, WEIGHTS, None),
+    (Runtime.METAKAITO, "kaito-p:1", WEIGHTS, None),
+]
+
+
+@pytest.mark.parametrize("half", ["inference", "tuning"])
+@pytest.mark.parametrize(("wish", "image", "weights", "why"), NOTES)
+def test_kaitos_image_where_our_runtime_is_preferred_is_worth_a_word(
+    catalog: Catalog,
+    wish: Runtime | None,
+    image: str | None,
+    weights: Weights | None,
+    why: str | None,
+    half: str,
+) -> None:
+    changes = {"runtime": wish, "image": image, "weights": weights}
+    preset = catalog.presets[NAME].model_copy(update=changes)
+    known = catalog.model_copy(update={"presets": {NAME: preset}})
+    halves: dict[str, JsonObject] = {
+        "inference": a_preset(),
+        "tuning": a_tuner()["tuning"],
+    }
+    spec = a_spec(**({"inference": None} | {half: halves[half]}))
+
+    assert list(runtime_notes(spec, on_our_runtime(known), None)) == (
+        []
+        if why is None
+        else [
+            (
+                f"{NAME} runs on Kaito's image, and not on metakaito's runtime, which "
+                f"METAKAITO_RUNTIME prefers: {why}"
+            )
+        ]
+    )
+    assert list(runtime_notes(spec, known, None)) == []
+
+
+def test_an_image_that_the_user_names_is_worth_no_word(catalog: Catalog) -> None:
+    spec = a_spec(inference=a_private_preset("llama-2-7b"))
+
+    assert list(runtime_notes(spec, on_our_runtime(catalog), None)) == []
 
 
 # --- serving ------------------------------------------------------------------------------------

@@ -535,6 +535,16 @@ def test_only_true_releases(catalog: Catalog, value: str) -> None:
     assert len(answer["status"]["machines"]) == 1
 
 
+def test_nothing_is_released_before_the_pusher_is_seen_to_have_ended(catalog: Catalog) -> None:
+    pushing = with_related(training(catalog), a_training_pod("pusher"))
+    early = annotated(with_job(pushing, succeeded=1), release_nodes="True")
+
+    answer = synced(early, catalog)
+
+    assert phase(answer) == "Pushing"
+    assert len(answer["status"]["machines"]) == 1
+
+
 def test_nothing_is_released_before_success(catalog: Catalog) -> None:
     running = annotated(doing(catalog, "phi"), release_nodes="True")
     broken = annotated(failed(catalog, "phi"), release_nodes="True")

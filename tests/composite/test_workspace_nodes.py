@@ -282,10 +282,32 @@ def test_a_machine_stays_planned_when_other_nodes_turn_up() -> None:
     assert [machine.name for machine in plan.machines] == [FIRST]
 
 
-def test_a_machine_keeps_what_it_was_planned_with() -> None:
+def test_a_machine_that_is_not_there_yet_is_planned_as_it_is_asked_for() -> None:
     odd = an_entry(instanceType="Standard_NC12s_v3", disk="1Gi", labels={"a": "b"})
 
-    assert entries(planned(parent=wanting(odd))) == [odd]
+    assert entries(planned(parent=wanting(odd))) == [an_entry()]
+
+
+def test_of_two_machines_of_one_node_the_one_that_exists_is_planned() -> None:
+    both = wanting(an_entry(1, name=SECOND), an_entry(created=True))
+
+    assert entries(planned([a_machine(SECOND)], parent=both))[0]["name"] == SECOND
+
+
+def test_a_machine_of_a_node_that_is_not_asked_for_is_forgotten_unless_it_exists() -> None:
+    third = machine_name(UID, 2, 0)
+    listed = wanting(an_entry(index=2, name=third))
+
+    assert [each.name for each in planned(parent=listed).machines] == [FIRST]
+    assert third in [each.name for each in planned([a_machine(third)], parent=listed).machines]
+
+
+def test_a_machine_that_exists_keeps_what_it_was_planned_with() -> None:
+    odd = an_entry(instanceType="Standard_NC12s_v3", disk="1Gi", labels={"a": "b"}, created=True)
+
+    [entry] = entries(planned([a_machine(FIRST)], parent=wanting(odd)))
+
+    assert {key: entry[key] for key in odd} == odd
 
 
 def test_a_lower_index_that_is_free_is_filled() -> None:
@@ -303,7 +325,7 @@ GIVEN_UP = f"{FIRST} was deleted before it was Ready"
         pytest.param(
             an_entry(created=True),
             [],
-            an_entry(1, failures=1, notBefore=stamp(NOW + seconds(30)), lastFailure=GIVEN_UP),
+            an_entry(1, failures=1, lastFailure=GIVEN_UP),
             id="it vanished",
         ),
         pytest.param(
@@ -312,7 +334,6 @@ GIVEN_UP = f"{FIRST} was deleted before it was Ready"
             an_entry(
                 1,
                 failures=1,
-                notBefore=stamp(NOW + seconds(30)),
                 lastFailure=f"{GIVEN_UP}; it said last: MachineLaunched: no quota",
             ),
             id="it vanished, and had said why",
@@ -320,7 +341,7 @@ GIVEN_UP = f"{FIRST} was deleted before it was Ready"
         pytest.param(
             an_entry(created=True),
             [a_machine(deletionTimestamp=stamp(NOW))],
-            an_entry(1, failures=1, notBefore=stamp(NOW + seconds(30)), lastFailure=GIVEN_UP),
+            an_entry(1, failures=1, lastFailure=GIVEN_UP),
             id="it is being deleted",
         ),
         pytest.param(
@@ -359,7 +380,7 @@ GIVEN_UP = f"{FIRST} was deleted before it was Ready"
             an_entry(
                 4,
                 failures=4,
-                notBefore=stamp(NOW + seconds(240)),
+                notBefore=stamp(NOW + seconds(120)),
                 lastFailure=f"{machine_name(UID, 0, 3)} was deleted before it was Ready",
             ),
             id="again and again",
@@ -493,6 +514,12 @@ def test_names_begin_anew_after_the_last_attempt_that_is_asked_for() -> None:
             [a_machine(node="node-1")],
             (f"{FIRST} is Ready, its node node-1 does not carry the labels yet",),
             id="the node has no labels yet",
+        ),
+        pytest.param(
+            wanting(an_entry()),
+            [a_machine(node="node-1"), a_node(owner="phi", labels={"apps": "another"})],
+            (f"{FIRST} is Ready, its node node-1 does not carry the labels yet",),
+            id="somebody changed its labels",
         ),
         pytest.param(
             wanting(an_entry()),

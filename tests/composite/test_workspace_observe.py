@@ -210,7 +210,7 @@ def a_deployment(kind: str = "Deployment", **status: object) -> JsonObject:
             "generation": 2,
             "annotations": {"workspace.kaito.io/revision": "3"},
         },
-        "spec": {"replicas": 2, "template": {}},
+        "spec": {"replicas": 2, "progressDeadlineSeconds": 1800, "template": {}},
         "status": reported | status,
     }
 
@@ -224,6 +224,7 @@ def test_reads_a_workload() -> None:
         settled=True,
         revision="3",
         gpus=0,
+        deadline_seconds=1800,
         failure="",
     )
 

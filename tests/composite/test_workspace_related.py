@@ -124,7 +124,7 @@ def test_while_nothing_is_edited_the_answer_is_always_the_same(
 def test_an_edit_asks_for_what_the_plan_before_it_is_made_of_and_for_nothing_less(
     catalog: Catalog,
 ) -> None:
-    planned = {"name": "ws000000001", "index": 1, "labels": {"apps": "before"}}
+    planned = {"name": machine_name(UID, 1, 0), "index": 1, "labels": {"apps": "before"}}
     status = {"observedGeneration": 1, "machines": [planned], "workerNodes": ["node-7"]}
 
     asked = rules(catalog, a_workspace(generation=2, status=status))
