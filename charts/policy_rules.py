@@ -25,6 +25,13 @@ from composite.workspace.rules import (
 _SELECTOR = "resource.labelSelector"
 _TEMPLATE = "inference.template.spec"
 
+
+def _preset(root: str) -> str:
+    """Return CEL for the model that a Workspace names, or an empty text."""
+    tuned = absent_or("tuning.preset.name", literal(""), root=root)
+    return absent_or("inference.preset.name", f"({tuned})", root=root)
+
+
 # What a Workspace says, in the order in which the rules read it. The API server works each out at
 # most once, and only where a rule asks for it.
 WRITTEN = {
@@ -33,9 +40,7 @@ WRITTEN = {
     "half": "variables.tunes ? 'tuning' : 'inference'",
     "count": absent_or("resource.count", "1"),
     "type": absent_or("resource.instanceType", "''"),
-    "preset": absent_or(
-        "inference.preset.name", f"({absent_or('tuning.preset.name', literal(''))})"
-    ),
+    "preset": _preset("object"),
     "mode": absent_or(
         "inference.preset.accessMode",
         f"({absent_or('tuning.preset.accessMode', literal('public'))})",
@@ -44,6 +49,17 @@ WRITTEN = {
     "labels": f"({absent_or(f'{_SELECTOR}.matchLabels', '{}')}).map(k, k) + "
     f"({absent_or(f'{_SELECTOR}.matchExpressions', '[]')}).map(e, e.key)",
     "reserved": literal(sorted(names.RESERVED_LABELS)),
+    # An edit of what is on its nodes already: what the catalog says now of model and nodes is no
+    # reason to refuse it. Whether it was ever accepted the hook knows.
+    "settled": "request.operation == 'UPDATE' && "
+    + " && ".join(
+        f"variables.{variable} == ({old})"
+        for variable, old in (
+            ("type", absent_or("resource.instanceType", literal(""), root="oldObject")),
+            ("count", absent_or("resource.count", "1", root="oldObject")),
+            ("preset", _preset("oldObject")),
+        )
+    ),
 }
 
 # The same for a pod template.
@@ -78,6 +94,7 @@ LOOKED_UP = {
 _SERVES = "!variables.tunes && variables.presetRow != ''"
 _FITS = f"{_SERVES} && variables.typeRow != ''"
 _NODES = "{string(variables.count)} x {variables.type}"
+_NEW = "!variables.settled && "
 _UNLISTED = "variables.typeRow == '' && size(variables.spelled) == 0"
 
 
@@ -156,22 +173,23 @@ PRESET_RULES = (
 
 TYPE_RULES = (
     Rule(
-        "variables.typeRow == '' && size(variables.spelled) > 0",
+        f"{_NEW}variables.typeRow == '' && size(variables.spelled) > 0",
         "resource.instanceType: is {variables.type}, is spelled "
         f"{{variables.spelled[0].substring({len(INSTANCE_TYPE)})}}",
     ),
     Rule(
-        f"{_UNLISTED} && variables.preset != '' && {_family(UNLISTED_CPU_FAMILY)}",
+        f"{_NEW}{_UNLISTED} && variables.preset != '' && {_family(UNLISTED_CPU_FAMILY)}",
         "resource.instanceType: {variables.type} is of a family without GPUs, and a preset needs "
         "one: choose one that 'metakaito instance-types' lists",
     ),
     Rule(
-        f"{_UNLISTED} && !{_family(UNLISTED_CPU_FAMILY)} && !{_family(UNLISTED_GPU_FAMILY)}",
+        f"{_NEW}{_UNLISTED} && !{_family(UNLISTED_CPU_FAMILY)} && !{_family(UNLISTED_GPU_FAMILY)}",
         f"resource.instanceType: no instance type of {{variables.catalog.{CLOUD}}} is called "
         "'{variables.type}'; 'metakaito instance-types' lists them",
     ),
     Rule(
-        f"variables.preset != '' && variables.typeRow != '' && variables.resource != '{names.GPU}'",
+        f"{_NEW}variables.preset != '' && variables.typeRow != '' && "
+        f"variables.resource != '{names.GPU}'",
         "resource.instanceType: {variables.type} has {variables.device}, and the images of the "
         f"presets need {names.GPU}: choose an instance type with NVIDIA GPUs",
     ),
@@ -179,19 +197,19 @@ TYPE_RULES = (
 
 FIT_RULES = (
     Rule(
-        f"{_FITS} && variables.typeGpus * variables.count < variables.needGpus",
+        f"{_NEW}{_FITS} && variables.typeGpus * variables.count < variables.needGpus",
         "resource.instanceType: {variables.preset} needs at least {string(variables.needGpus)} "
         f"GPUs, {_NODES} has {{string(variables.typeGpus * variables.count)}}: "
         "choose a type with more GPUs or raise resource.count",
     ),
     Rule(
-        f"{_FITS} && variables.typeGiPerGpu < variables.needGiPerGpu",
+        f"{_NEW}{_FITS} && variables.typeGiPerGpu < variables.needGiPerGpu",
         "resource.instanceType: {variables.preset} needs at least "
         "{string(variables.needGiPerGpu)}Gi on each GPU, {variables.type} has "
         "{string(variables.typeGiPerGpu)}Gi: choose a type with larger GPUs",
     ),
     Rule(
-        f"{_FITS} && variables.typeGi * variables.count < variables.needGi",
+        f"{_NEW}{_FITS} && variables.typeGi * variables.count < variables.needGi",
         "resource.instanceType: {variables.preset} needs at least {string(variables.needGi)}Gi "
         f"of GPU memory, {_NODES} has {{string(variables.typeGi * variables.count)}}Gi: "
         "choose a type with more or raise resource.count",
@@ -229,12 +247,13 @@ def volume_rules(half: str, possible: tuple[str, ...]) -> tuple[Rule, ...]:
     source = f"dyn(object.{field})"
     return (
         Rule(
-            f"{there} && size({source}) != 1",
+            f"{there} && (size({source}) != 1 || !{source}.all(k, type({source}[k]) == map))",
             f"{field}: exactly one kind of volume is needed, "
             "for example persistentVolumeClaim: {{claimName: my-data}}",
         ),
         Rule(
-            f"{there} && size({source}) == 1 && !{source}.all(k, k in {literal(possible)})",
+            f"{there} && size({source}) == 1 && {source}.all(k, type({source}[k]) == map && "
+            f"!(k in {literal(possible)}))",
             f"{field}: cannot be {{{source}.map(k, k)[0]}}: what is there must last longer than a "
             f"pod and a node; use one of {', '.join(possible)}",
         ),

@@ -1,5 +1,5 @@
 """
-Reference pages made from the code and from the list of deviations.
+Reference pages made from the code, from the chart's rights and from the list of deviations.
 
 ``python -m hooks.pages`` writes them, ``--check`` says which of the committed ones are stale.
 """
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from charts.rights import rights_page
 from hooks.cli import cli
 from hooks.settings import Settings, allowed, variable
 from schemas.__main__ import write_or_check
@@ -42,6 +43,7 @@ def pages() -> dict[str, str]:
     return {
         "docs/deviations.md": NOTE + deviations_page(deviations),
         "docs/reference/cli.md": NOTE + cli_page(),
+        "docs/reference/rights.md": NOTE + rights_page(),
         "docs/reference/settings.md": NOTE + settings_page(),
     }
 

@@ -449,6 +449,30 @@ def test_an_image_by_its_digest() -> None:
     assert container["image"] == f"r.example/m@{digest}"
 
 
+def test_every_image_that_the_chart_names_can_be_given_by_its_digest() -> None:
+    digest = f"sha256:{'0' * 64}"
+    values = {
+        "provisioner": "machine",
+        "image": {"digest": digest},
+        "metacontroller": {"image": {"digest": digest}},
+        "devicePlugin": {"enabled": True, "image": {"digest": digest}},
+        "runtime": {"image": f"r.example/runtime@{digest}"},
+        "training": {"adapterBase": f"r.example/base@{digest}"},
+    }
+    found = render(values)
+    containers = [container for _, pod in pods(found) for container in pod["containers"]]
+    told = [
+        variable["value"]
+        for container in containers
+        for variable in container.get("env", ())
+        if variable["name"].endswith(("_IMAGE", "_ADAPTER_BASE"))
+    ]
+
+    assert len(set(told)) == 3
+    named = [*told, *(container["image"] for container in containers)]
+    assert [image for image in named if not image.endswith(f"@{digest}")] == []
+
+
 @pytest.mark.parametrize(
     ("values", "expected"),
     [

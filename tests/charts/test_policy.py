@@ -11,9 +11,10 @@ from charts.release import Release
 from charts.values import AdmissionPolicy, Values
 from composite.catalog import Catalog, Cloud
 from composite.models import JsonObject
+from composite.workspace.rules import problems, read_spec
 from presets import load_catalog
 from tests.charts.policy_engine import verdicts
-from tests.charts.sentences import hook_notes, hook_says, said
+from tests.charts.sentences import asked_for, hook_notes, hook_says, said
 from tests.charts.workspaces import (
     BAD,
     EXAMPLES,
@@ -126,6 +127,29 @@ def test_an_edit_that_asks_for_something_is_looked_at(catalog: Catalog) -> None:
     assert policy_says("refusals", more, catalog, old=BAD["an unknown model"]) == {
         "inference.preset.name: no preset is called 'phi-44'; 'metakaito presets' lists them"
     }
+
+
+@pytest.mark.parametrize(
+    "name", ["too small in every way", "an unknown instance type", "another maker's GPUs"]
+)
+def test_an_edit_is_not_held_against_what_the_catalog_says_of_its_nodes_by_now(
+    name: str, catalog: Catalog
+) -> None:
+    before = BAD[name]
+    after = changed(before, "resource.preferredNodes", ["node-1"])
+    accepted, spec = (read_spec(asked_for(completed(each))) for each in (before, after))
+
+    assert list(problems("my-model", spec, catalog, accepted)) == []
+    assert policy_says("refusals", after, catalog, old=before) == set()
+
+
+def test_an_edit_to_other_nodes_is_held_against_the_catalog(catalog: Catalog) -> None:
+    small = BAD["too small in every way"]
+    before = changed(small, "resource.instanceType", "Standard_ND96asr_v4")
+
+    assert policy_says("refusals", small, catalog, old=before) == hook_says(
+        completed(small), catalog
+    )
 
 
 def test_what_is_being_deleted_passes(catalog: Catalog) -> None:

@@ -226,6 +226,15 @@ BAD: dict[str, JsonObject] = {
     "two volumes": changed(
         TUNED, "tuning.output", {"volumeSource": {"nfs": {"path": "/"}, "rbd": {"image": "a"}}}
     ),
+    "a volume that is a word": changed(
+        TUNED, "tuning.input", {"volumeSource": {"configMap": "my-data"}}
+    ),
+    "a volume that is a list": changed(
+        TUNED, "tuning.output", {"volumeSource": {"persistentVolumeClaim": ["result"]}}
+    ),
+    "an impossible volume that is a word": changed(
+        TUNED, "tuning.input", {"volumeSource": {"hostPath": "/data"}}
+    ),
     "a volume that goes with its pod": changed(
         TUNED, "tuning.output", {"volumeSource": {"emptyDir": {}}}
     ),

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +22,7 @@ from tests.e2e.cluster.cluster import Cluster
 from tests.schemas.admission import completed
 from tests.schemas.documents import changed
 
+ROOT = Path(__file__).parents[2]
 DENIED = re.compile(r"denied request: (.*)$", re.MULTILINE)
 WARNED = re.compile(r"^Warning: Validation failed for .*?': (.*)$", re.MULTILINE)
 
@@ -186,3 +188,38 @@ def test_an_image_that_is_mounted_comes_from_an_allowed_registry_too(
         )
         assert verdict(cluster, elsewhere, namespace)[1] == [refused]
         assert verdict(cluster, mounting("registry.example/weights:1"), namespace) == (True, [], [])
+
+
+def test_a_namespace_has_no_more_workspaces_than_its_quota(
+    cluster: Cluster, namespace: str
+) -> None:
+    quota = ROOT / "examples/limits/namespace_quota.yaml"
+    cluster.kubectl("apply", "-n", namespace, "-f", quota)
+    eventually(lambda: used(cluster, namespace) == ("0", "2"))
+    # Refused by the hook at once, so that no node is bought for them; they count all the same.
+    with only_audited(cluster):
+        created = [
+            verdict(cluster, called(name), namespace, "--save-config")[0]
+            for name in ("first", "second")
+        ]
+    third = cluster.attempt(
+        *("kubectl", "create", "-f", "-", "-n", namespace),
+        given=json.dumps(changed(SERVED, "metadata", {"name": "third"})),
+    )
+    cluster.kubectl("delete", "workspace", "first", "-n", namespace)
+
+    assert (created, third.returncode) == ([True, True], 1)
+    assert "exceeded quota: workspaces, requested: count/workspaces.kaito.sh=1" in third.stderr
+    eventually(lambda: used(cluster, namespace) == ("1", "2"))
+
+
+def called(name: str) -> JsonObject:
+    """Return a Workspace for which nothing is bought."""
+    return changed(BAD["an unknown model"], "metadata", {"name": name})
+
+
+def used(cluster: Cluster, namespace: str) -> tuple[str, str]:
+    """Return how many Workspaces the quota counts, and how many may be."""
+    quota = cluster.get("resourcequota", "workspaces", namespace) or {}
+    key, status = "count/workspaces.kaito.sh", quota.get("status", {})
+    return status.get("used", {}).get(key, ""), status.get("hard", {}).get(key, "")
