@@ -115,6 +115,13 @@ class Agenda:
         """Turn off the alarm for one thing: whoever looks at it now sets it again if need be."""
         self._alarms.pop((id(actor), key), None)
 
+    def drop(self, actor: Actor) -> None:
+        """Forget all that an actor was to look at, now and later: its process has ended."""
+        for slot in [slot for slot, (waiting, _) in self._waiting.items() if waiting is actor]:
+            del self._waiting[slot]
+        for slot in [slot for slot, timer in self._alarms.items() if timer.actor is actor]:
+            del self._alarms[slot]
+
     def take(self) -> tuple[Actor, Any] | None:
         """
         Return what has waited longest, or None.

@@ -11,6 +11,7 @@ from composite.simulate.clock import Actor, Agenda, Clock
 from composite.simulate.controllers import LISTING_ORDER, controllers
 from composite.simulate.errors import NotFoundError
 from composite.simulate.hooks import Exchange, Hooks
+from composite.simulate.informers import AT_ONCE, Delivery, Informers, Killed, Upset
 from composite.simulate.janitor import GarbageCollector, NamespaceController, PodGarbageCollector
 from composite.simulate.job_kubelet import JobKubelet
 from composite.simulate.jobs import JobController
@@ -40,6 +41,7 @@ class Cluster:
     An API server in memory, Metacontroller with our controllers, and the rest of a cluster.
 
     Apply, patch and delete as a user would, then ``run``: it plays until nothing changes any more.
+    What befalls Metacontroller is told by ``deliver``, ``upset``, ``stop`` and ``start``.
 
     Args:
         hooks: Who answers Metacontroller. In-process hooks that need the time share ``clock``.
@@ -48,6 +50,7 @@ class Cluster:
         provisioner: What nodes are made with.
         gpus: What a Node of an instance type shows.
         other_gpus: What a Node of any other type shows.
+        plays_nodes: What makes Nodes of Machines and NodeClaims.
 
     """
 
@@ -60,6 +63,7 @@ class Cluster:
         provisioner: ProvisionerKind = ProvisionerKind.MACHINE,
         gpus: Mapping[str, Gpus] | None = None,
         other_gpus: Gpus = ONE_GPU,
+        plays_nodes: type[Provisioner] = Provisioner,
     ) -> None:
         self.clock = clock or Clock()
         self.store = MemoryStore(self.clock)
@@ -67,14 +71,16 @@ class Cluster:
         self._agenda = Agenda(self.clock)
         self._world = World(self.store, self._agenda, scenario, gpus or {}, other_gpus)
         self._seen = 0
-        self._metacontroller = Metacontroller(
-            controllers(provisioner), self.store, hooks, self._agenda, self._report
-        )
+        self._hooks = hooks
+        self._controllers = controllers(provisioner)
+        self._delivery = AT_ONCE
+        self._ended: list[Exchange] = []
+        self._metacontroller: Metacontroller | None = self._new_metacontroller()
         self.user = User(self._world)
-        self._actors: tuple[Actor, ...] = (
-            self._metacontroller,
+        self._provisioner = plays_nodes(self._world)
+        self._others: tuple[Actor, ...] = (
             self.user,
-            Provisioner(self._world),
+            self._provisioner,
             DevicePlugin(self._world),
             DeploymentController(self._world),
             StatefulSetController(self._world),
@@ -90,7 +96,18 @@ class Cluster:
     @property
     def requests(self) -> list[Exchange]:
         """Every question to the hooks with its answer, from the beginning."""
-        return self._metacontroller.exchanges
+        running = self._metacontroller.exchanges if self._metacontroller is not None else []
+        return [*self._ended, *running]
+
+    @property
+    def informers(self) -> Informers | None:
+        """What Metacontroller has heard of; None while it is stopped."""
+        return self._metacontroller.informers if self._metacontroller is not None else None
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing is ahead, not even what only goes round in circles."""
+        return self._agenda.next_due is None
 
     def apply(self, obj: JsonObject) -> JsonObject:
         """Create an object or replace what is there; a missing Namespace is created too."""
@@ -111,9 +128,41 @@ class Cluster:
         self.store.delete(ref)
 
     def resync(self) -> None:
-        """Have every parent synced again, as when Metacontroller restarts."""
-        for key in self._metacontroller.resync():
-            self._agenda.add(self._metacontroller, key)
+        """Have every parent synced again, as after ``resyncPeriodSeconds``."""
+        if self._metacontroller is not None:
+            for key in self._metacontroller.resync():
+                self._agenda.add(self._metacontroller, key)
+
+    def deliver(self, delivery: Delivery) -> None:
+        """Let changes come to Metacontroller another way from now on, also after a restart."""
+        self._deliver()
+        self._delivery = delivery
+        if self._metacontroller is not None:
+            for key in self._metacontroller.deliver(delivery):
+                self._agenda.add(self._metacontroller, key)
+
+    def upset(self, *upsets: Upset | None) -> None:
+        """Say what befalls the next writes of Metacontroller's, one after the other; None: none."""
+        if self._metacontroller is not None:
+            self._metacontroller.informers.upsets.extend(upsets)
+
+    def stop(self) -> None:
+        """End Metacontroller: its queue, its alarms and all it has heard are gone."""
+        if self._metacontroller is not None:
+            self._ended += self._metacontroller.exchanges
+            self._agenda.drop(self._metacontroller)
+            self._metacontroller = None
+
+    def start(self) -> None:
+        """Start Metacontroller, unless it runs: it lists everything and syncs every parent."""
+        if self._metacontroller is None:
+            self._metacontroller = self._new_metacontroller()
+            self.resync()
+
+    def restart_provisioner(self) -> None:
+        """Have the provisioner forget how far it was with what; it looks at all of it again."""
+        for key in self._provisioner.restart():
+            self._agenda.add(self._provisioner, key)
 
     def run(self, until: float | None = None) -> bool:
         """
@@ -152,11 +201,12 @@ class Cluster:
         Return the children that the hooks want now, with their namespaces.
 
         Of all parents that live: first the Machines or NodeClaims, then the Services, the
-        workloads, and the rest.
+        workloads, and the rest. Nothing while Metacontroller is stopped.
         """
+        answers = self._metacontroller.answers if self._metacontroller is not None else {}
         found = [
             ((*LISTING_ORDER, ref.kind).index(ref.kind), ref, child)
-            for key, answer in self._metacontroller.answers.items()
+            for key, answer in answers.items()
             if (parent := self.store.get(key.parent)) and not objects.is_terminating(parent)
             for ref, child in placed_children(parent, answer)
         ]
@@ -173,19 +223,27 @@ class Cluster:
             self.store.manager = actor.name
             if actor is not self._metacontroller:  # its delaying queue forgets nothing
                 self._agenda.forget(actor, key)
-            actor.act(key)
+            try:
+                actor.act(key)
+            except Killed:
+                self.stop()
+                self.start()
 
     def _deliver(self) -> None:
         for change in self.store.changes(self._seen):
             self._seen = change.number
             self.timeline.append(entry(change, self.clock))
-            for actor in self._actors:
+            for actor in (*filter(None, [self._metacontroller]), *self._others):
                 for key in actor.notice(change):
                     self._agenda.add(actor, key)
 
+    def _new_metacontroller(self) -> Metacontroller:
+        informers = Informers(self.store, self.clock, self._delivery)
+        return Metacontroller(self._controllers, informers, self._hooks, self._agenda, self._report)
+
     def _report(self, about: Ref, failure: str) -> None:
         self.timeline.append(
-            Entry(self.clock.seconds, self._metacontroller.name, "failed", str(about), (failure,))
+            Entry(self.clock.seconds, Metacontroller.name, "failed", str(about), (failure,))
         )
 
     def _picture(self) -> str:

@@ -4,7 +4,7 @@ from pydantic import ValidationError
 
 from composite import machines, workspace
 from composite.catalog import Catalog
-from composite.models import JsonObject
+from composite.models import JsonObject, Unreadable
 from composite.refusal import Unplannable
 from composite.simulate.clock import Clock
 from composite.simulate.errors import HookError
@@ -38,6 +38,8 @@ class InProcess:
             raise HookError(
                 f"{path}: {error.error_count()} mistakes in the request", 422
             ) from error
+        except Unreadable as error:
+            raise HookError(f"{path}: {error} cannot be read", 422) from error
         except Unplannable as error:
             raise HookError(f"{path}: {error}") from error
 

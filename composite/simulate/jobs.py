@@ -52,9 +52,9 @@ class JobController(WorkloadActor):
     def act(self, key: Ref) -> None:
         """Count what has ended, and then make what is missing or come to an end."""
         job = self.store.get(key)
-        if job is None or objects.is_terminating(job):
-            self._release_orphans(key)
-        elif not is_finished(job):
+        lives = job is not None and not objects.is_terminating(job)
+        self._release_orphans(key, objects.uid_of(job) if job is not None and lives else "")
+        if job is not None and lives and not is_finished(job):
             self._sync(job)
 
     def _sync(self, job: JsonObject) -> None:
@@ -143,11 +143,13 @@ class JobController(WorkloadActor):
         """Return the Pods that have not ended, those that are about to included."""
         return [pod for pod in self.pods(job) if not has_ended(job, pod)]
 
-    def _release_orphans(self, key: Ref) -> None:
-        """Let the Pods of a Job go that is gone itself."""
+    def _release_orphans(self, key: Ref, living: str) -> None:
+        """Let the Pods go of a Job that is gone itself; one of its name may live."""
         for pod in self.store.list_of(names.PODS, key.namespace):
             owner = objects.controller_of(pod)
-            if owner is not None and (owner["kind"], owner["name"]) == ("Job", key.name):
+            if owner is None or owner["uid"] == living:
+                continue
+            if (owner["kind"], owner["name"]) == ("Job", key.name):
                 self._release(pod)
 
     def _release(self, pod: JsonObject) -> None:

@@ -148,6 +148,11 @@ class MemoryStore:
         """Return every change whose number is above ``after``."""
         return self._changes[after:]
 
+    @property
+    def last_change(self) -> int:
+        """The number of the last change, 0 before the first."""
+        return len(self._changes)
+
     def _placed(self, obj: JsonObject) -> JsonObject:
         """Put the object where its kind belongs; a namespace on a cluster-scoped one is dropped."""
         if not obj.get("kind") or not obj.get("apiVersion"):

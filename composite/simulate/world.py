@@ -77,6 +77,13 @@ class WorldActor:
         """Look at one object."""
         raise NotImplementedError
 
+    def restart(self) -> Iterator[Ref]:
+        """Forget what was first seen when, and return what has to be looked at again."""
+        self._due.clear()
+        self.world.agenda.drop(self)
+        for obj in self.store.everything():
+            yield from self.notice(Change(0, "ADDED", None, obj, ""))
+
     def passed(self, obj: JsonObject, step: str, seconds: float) -> bool:
         """Tell whether some time has passed since this was first asked; come back when it has."""
         clock = self.world.clock

@@ -6,7 +6,7 @@ import pytest
 
 from composite.models import JsonObject
 from composite.simulate import Clock, Controller, objects
-from composite.simulate.appliers import ServerSideApply
+from composite.simulate.appliers import DynamicApply, ServerSideApply
 from composite.simulate.apply import with_last_applied
 from composite.simulate.controllers import ChildRule, Style
 from composite.simulate.errors import ApiError, ConflictError, InvalidError, SyncError
@@ -217,3 +217,12 @@ def test_what_was_deleted_is_forgotten(store: MergingStore) -> None:
     syncs.applier.forget(child)
 
     assert syncs.sync(a_deployment()) == ["apply"]
+
+
+def test_the_default_leaves_somebody_elses_object_of_the_name_as_it_is(store: MergingStore) -> None:
+    theirs = store.create(objects.with_metadata(a_deployment(replicas=5), namespace="default"))
+    ours = objects.with_metadata(a_deployment(replicas=1), namespace="default")
+    # Metacontroller shows the hooks what they own, and this it does not show.
+    DynamicApply(store).apply(a_controller(), store.parent, None, ours)
+
+    assert store.get(DEPLOYED) == theirs

@@ -285,3 +285,16 @@ def test_a_finished_pod_frees_its_gpus() -> None:
 
 def _place(ref: Ref) -> tuple[str, str, str]:
     return ref.kind, ref.name, ref.namespace
+
+
+def test_the_pod_of_a_job_that_is_deleted_and_made_anew_at_once_goes() -> None:
+    cluster = working()
+    cluster.run(until=50)
+    first = the_pod(cluster)
+    cluster.delete(JOB)
+    cluster.apply(a_job())
+    cluster.run()
+
+    second = the_pod(cluster)
+    assert second["metadata"]["uid"] != first["metadata"]["uid"]
+    assert is_true(found(cluster, JOB.kind, JOB.name, JOB.namespace), "Complete")
