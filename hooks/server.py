@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import socket
-import struct
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -20,6 +19,7 @@ from composite.catalog import Catalog
 from hooks import logs
 from hooks.authentication import TokenFile
 from hooks.settings import Settings, parse_address, share_metrics
+from hooks.worker import Worker
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 # https://pkg.go.dev/net/http#Transport (DefaultTransport.IdleConnTimeout)
 KEEP_ALIVE_SECONDS = 120
 
-# A peer that sends or takes nothing for so long is gone (Metacontroller gives up after 10 s). A
-# thread that waited for it for ever would be lost to all others.
-SILENCE_SECONDS = 30
+# Of each process. Beyond it the one that is idle for longest is closed; Metacontroller has some
+# dozens. Each takes a descriptor, of which a process has 1,024 or more.
+MOST_CONNECTIONS = 900
 
 # New containers after which Python looks for cycles. A request leaves 14 that only this finds, but
 # one for 1,000 Workspaces makes half a million that are no garbage: with the usual 700 the
@@ -95,9 +95,6 @@ def listen(bind: str) -> socket.socket:
     except OSError as error:
         reason = str(error.strerror).partition(" (while attempting")[0]
         sys.exit(f"cannot listen on {bind}: {reason}")
-    silence = struct.pack("ll", SILENCE_SECONDS, 0)
-    for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):  # accepted connections inherit them
-        listener.setsockopt(socket.SOL_SOCKET, option, silence)
     return listener
 
 
@@ -189,7 +186,8 @@ def options(settings: Settings, descriptor: int) -> Mapping[str, object]:
         "bind": f"fd://{descriptor}",
         "workers": settings.workers,
         "threads": settings.threads,
-        "worker_class": "gthread",
+        "worker_class": Worker,
+        "worker_connections": MOST_CONNECTIONS,
         "preload_app": True,
         "keepalive": KEEP_ALIVE_SECONDS,
         "graceful_timeout": settings.stop_seconds,

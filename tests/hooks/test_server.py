@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import time
@@ -18,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from hooks.server import KEEP_ALIVE_SECONDS, SILENCE_SECONDS, listen
+from hooks.server import KEEP_ALIVE_SECONDS, listen
 from hooks.settings import Settings
 from tests.hooks.questions import a_sync, a_workspace, text
 
@@ -79,11 +78,12 @@ def until(done: Callable[[], object]) -> None:
 
 
 @contextmanager
-def running(directory: Path) -> Iterator[Running]:
+def running(directory: Path, **settings: str) -> Iterator[Running]:
     environment = {
         **os.environ,  # noqa: TID251  (for the process that is started)
         "METAKAITO_WORKERS": "2",
         "TMPDIR": str(directory),
+        **settings,
     }
     with (
         (directory / "stdout").open("w") as stdout,
@@ -248,16 +248,3 @@ def test_an_address_without_a_host_is_every_address() -> None:
         port = listener.getsockname()[1]
 
         socket.create_connection(("127.0.0.1", port), PATIENCE_SECONDS).close()
-
-
-def test_a_connection_on_which_nothing_happens_does_not_hold_a_thread_for_ever() -> None:
-    with listen("127.0.0.1:0") as listener, socket.socket() as peer:
-        peer.connect(listener.getsockname())
-        accepted, _ = listener.accept()
-        with accepted:
-            limits = [
-                struct.unpack("ll", accepted.getsockopt(socket.SOL_SOCKET, option, 16))[0]
-                for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO)
-            ]
-
-    assert limits == [SILENCE_SECONDS, SILENCE_SECONDS]
