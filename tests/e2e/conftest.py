@@ -3,13 +3,14 @@
 import os
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.cluster.bundle import NODECLAIMS, Bundle, installed
+from tests.e2e.cluster.bundle import NODECLAIMS, Bundle, installed, start_recorder
 from tests.e2e.cluster.cluster import Cluster, Provider
 from tests.e2e.cluster.player import find_player
 from tests.e2e.cluster.providers import PROVIDERS
@@ -48,7 +49,7 @@ def bundle(provider: Provider) -> Iterator[Bundle]:
     """The bundle with Karpenter's NodeClaims."""
     with (
         cluster_of(provider) as cluster,
-        installed(cluster, NODECLAIMS, recordings=recordings()) as bundle,
+        installed(cluster, NODECLAIMS, between=recording(cluster)) as bundle,
     ):
         yield bundle
 
@@ -84,7 +85,7 @@ def cluster_of(provider: Provider) -> Iterator[Cluster]:
         yield cluster
 
 
-def recordings() -> Path | None:
-    """Return where to keep what Metacontroller asked, or None."""
+def recording(cluster: Cluster) -> Callable[[str, str], None] | None:
+    """Return what keeps all that Metacontroller asks, where that is wanted."""
     named = os.environ.get(RECORD)  # noqa: TID251  (tells a test what to do)
-    return Path(named) if named else None
+    return partial(start_recorder, cluster, Path(named)) if named else None

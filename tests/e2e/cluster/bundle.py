@@ -9,9 +9,9 @@ rights that the chart gives it.
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +43,17 @@ COMMON_FLAGS = ("--target-label-selector", "--workers", "--apply-strategy")
 
 @dataclass
 class Bundle:
-    """An installed release, and the processes that stand for its Pods."""
+    """
+    An installed release, and the processes that stand for its Pods.
+
+    ``environment`` is what the hooks get beside what the release sets.
+    """
 
     cluster: Cluster
     values: dict[str, Any]
     player: Player
     hooks_url: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def kubeconfig(self) -> Path:
@@ -94,7 +99,7 @@ class Bundle:
         processes.start(
             "hooks",
             (sys.executable, "-m", "hooks.cli", "serve", "--bind", address),
-            {**environment, "METAKAITO_LOG_FORMAT": "json"},
+            {**environment, "METAKAITO_LOG_FORMAT": "json", **self.environment},
         )
         processes.wait("hooks", lambda: answers(f"{self.hooks_url}/readyz"))
 
@@ -159,7 +164,11 @@ class Bundle:
 
 @contextmanager
 def installed(
-    cluster: Cluster, values: Mapping[str, Any], *, recordings: Path | None = None
+    cluster: Cluster,
+    values: Mapping[str, Any],
+    *,
+    between: Callable[[str, str], None] | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[Bundle]:
     """
     Install the bundle; in the end stop its processes and remove it, whatever it has made.
@@ -167,17 +176,21 @@ def installed(
     Args:
         cluster: Where to.
         values: Values of the chart.
-        recordings: Folder for every request to a hook with its answer.
+        between: Given the URL that Metacontroller asks and that of the hooks, starts what passes
+            questions on. Without it Metacontroller asks the hooks.
+        environment: What the hooks get beside what the release sets.
 
     """
-    bundle = Bundle(cluster, {**cluster.values, **values}, find_player())
+    bundle = Bundle(
+        cluster, {**cluster.values, **values}, find_player(), environment=environment or {}
+    )
     if not cluster.real_pods:
         hooks, proxy = free_ports(2)
         bundle.hooks_url = f"http://{HOST}:{hooks}"
         asked = bundle.hooks_url
-        if recordings is not None:
+        if between is not None:
             asked = f"http://{HOST}:{proxy}"
-            start_recorder(cluster, asked, bundle.hooks_url, recordings)
+            between(asked, bundle.hooks_url)
         bundle.values["hooks"] = {**bundle.values.get("hooks", {}), "url": asked}
     try:
         bundle.upgrade()
@@ -224,7 +237,7 @@ def leave_no_node(cluster: Cluster) -> None:
     eventually(nothing_is_left)
 
 
-def start_recorder(cluster: Cluster, url: str, target: str, folder: Path) -> None:
+def start_recorder(cluster: Cluster, folder: Path, url: str, target: str) -> None:
     """Start the proxy that keeps every request to a hook with its answer."""
     folder.mkdir(parents=True, exist_ok=True)
     address = url.removeprefix("http://")

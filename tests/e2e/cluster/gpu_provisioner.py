@@ -2,8 +2,9 @@
 A stand-in for Azure's gpu-provisioner: Machines become Nodes, whose kubelets kwok plays.
 
 It does what can be seen of the real one from outside: a finalizer, the conditions one after the
-other, a Node with the Machine's labels and taints and with the GPUs of its type, and the Node gone
-before the Machine is. How long each step takes is given; the words are those that
+other, a Node with the Machine's labels and taints and with the GPUs of its type, the Node gone
+before the Machine is, and the Machine after a Node that somebody deletes. What goes wrong is given
+by a label that a Workspace asks of its nodes (:data:`LAUNCH`); the words are those that
 ``composite.simulate`` plays.
 
 Run it as a program: ``python -m tests.e2e.cluster.gpu_provisioner --kubeconfig FILE``.
@@ -13,6 +14,8 @@ import argparse
 import contextlib
 import os
 import threading
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -31,6 +34,13 @@ WATCH_SECONDS = 300
 SAID_SECONDS = 10.0
 # Types of which there are none: what a test asks for to see a Machine fail.
 UNAVAILABLE_TYPES = frozenset({"Standard_NC24s_v3"})
+# A label of the nodes that a Workspace asks for, so of its Machines. ``never``: nothing comes of
+# them; ``slowly``: SLOW_SECONDS later; ``unavailable-once``: the first launch fails;
+# ``unregistered``: a launch, but no Node; ``unheld``: slowly, and without a finalizer.
+LAUNCH = "launch.test"
+SLOW = ("slowly", "unheld")
+SLOW_SECONDS = 5.0
+UNREGISTERED = "Node not registered with cluster"
 STEPS = ("MachineLaunched", "MachineRegistered", "MachineInitialized")
 
 
@@ -46,16 +56,34 @@ class GpuProvisioner:
     def __init__(self, api: Api) -> None:
         self._api = api
         self._types = load_catalog().instance_types
+        self._first_launches: dict[str, str] = {}
 
     def run(self) -> None:
         """Act on every change of a Machine, for ever."""
+        for event in self._events(MACHINES):
+            if event["type"] in {"ADDED", "MODIFIED"}:
+                with contextlib.suppress(ApiError):  # changed since: there is a next event
+                    self.act(event["object"])
+
+    def follow_nodes(self) -> None:
+        """Delete the Machine of every Node that is deleted, for ever."""
+        for event in self._events(NODES):
+            if event["type"] == "DELETED":
+                for owner in event["object"]["metadata"].get("ownerReferences") or ():
+                    with contextlib.suppress(ApiError):  # gone already, as it mostly is
+                        self._delete(owner)
+
+    def _events(self, path: str) -> Iterator[dict[str, Any]]:
         query = {"watch": "true", "timeoutSeconds": str(WATCH_SECONDS)}
         while True:
-            with contextlib.suppress(ApiError):  # watch again
-                for event in self._api.watch(MACHINES, query, WATCH_SECONDS + 10):
-                    if event["type"] in {"ADDED", "MODIFIED"}:
-                        with contextlib.suppress(ApiError):  # changed since: there is a next event
-                            self.act(event["object"])
+            try:
+                yield from self._api.watch(path, query, WATCH_SECONDS + 10)
+            except ApiError:
+                time.sleep(0.5)  # watch again, once somebody answers
+
+    def _delete(self, owner: dict[str, Any]) -> None:
+        options = {"preconditions": {"uid": owner["uid"]}}
+        self._api.send("DELETE", f"{MACHINES}/{owner['name']}", body=options)
 
     def act(self, machine: dict[str, Any]) -> None:
         """Bring one Machine a step further."""
@@ -67,12 +95,32 @@ class GpuProvisioner:
                     self._api.send("DELETE", f"{NODES}/{node_name(machine)}")
                 left = [one for one in finalizers if one != FINALIZER]
                 self._patch(machine, {"metadata": {"finalizers": left or None}})
-        elif FINALIZER not in finalizers:
+        elif FINALIZER not in finalizers and launch(machine) != "unheld":
             self._patch(machine, {"metadata": {"finalizers": [*finalizers, FINALIZER]}})
-        elif self._type(machine) in UNAVAILABLE_TYPES:
+        elif launch(machine) == "never" or is_ready(machine):
+            return
+        elif self._is_unavailable(machine):
             self._give_up(machine)
-        elif not is_ready(machine):
+        elif launch(machine) == "unregistered":
+            self._launch(machine)
+        elif launch(machine) in SLOW and age(machine) < SLOW_SECONDS:
+            wait = SLOW_SECONDS - age(machine) + 0.1
+            threading.Timer(wait, self._act_again, (machine["metadata"]["name"],)).start()
+        else:
             self._make(machine)
+
+    def _act_again(self, name: str) -> None:
+        with contextlib.suppress(ApiError):  # gone, or changed since
+            self.act(self._api.send("GET", f"{MACHINES}/{name}"))
+
+    def _is_unavailable(self, machine: dict[str, Any]) -> bool:
+        if self._type(machine) in UNAVAILABLE_TYPES:
+            return True
+        labels = machine["metadata"].get("labels") or {}
+        whose = f"{labels.get(names.LABEL_WORKSPACE_NAMESPACE)}/{labels.get(names.LABEL_WORKSPACE)}"
+        uid = machine["metadata"]["uid"]
+        first = self._first_launches.setdefault(whose, uid) == uid
+        return first and launch(machine) == "unavailable-once"
 
     def _make(self, machine: dict[str, Any]) -> None:
         with contextlib.suppress(ApiError):  # there from an earlier attempt
@@ -81,11 +129,23 @@ class GpuProvisioner:
         self._patch_status(
             machine,
             {
-                "providerID": f"azure:///virtualMachines/{node_name(machine)}",
+                "providerID": provider_id(machine),
                 "nodeName": node_name(machine),
                 "conditions": conditions,
             },
         )
+
+    def _launch(self, machine: dict[str, Any]) -> None:
+        """Say that there is a virtual machine, of which no Node comes."""
+        if not machine.get("status", {}).get("providerID"):
+            launched, registered, _ = STEPS
+            conditions = [
+                condition(launched, "True", launched),
+                condition(registered, "Unknown", "NodeNotFound", UNREGISTERED),
+            ]
+            self._patch_status(
+                machine, {"providerID": provider_id(machine), "conditions": conditions}
+            )
 
     def _give_up(self, machine: dict[str, Any]) -> None:
         """Say that there is none, and a moment later delete the Machine, as the real one does."""
@@ -129,7 +189,7 @@ class GpuProvisioner:
                 ],
             },
             "spec": {
-                "providerID": f"azure:///virtualMachines/{node_name(machine)}",
+                "providerID": provider_id(machine),
                 "taints": machine["spec"].get("taints") or [],
             },
             "status": {"capacity": resources, "allocatable": resources},
@@ -154,6 +214,22 @@ def node_name(machine: dict[str, Any]) -> str:
     return f"aks-{machine['metadata']['name']}-12345678-vmss000000"
 
 
+def launch(machine: dict[str, Any]) -> str:
+    """Return what is to become of a Machine; empty: a Node at once."""
+    return str((machine["metadata"].get("labels") or {}).get(LAUNCH, ""))
+
+
+def age(machine: dict[str, Any]) -> float:
+    """Return how old a Machine is, in seconds."""
+    born = datetime.fromisoformat(machine["metadata"]["creationTimestamp"])
+    return (datetime.now(UTC) - born).total_seconds()  # noqa: TID251  (a program, not the core)
+
+
+def provider_id(machine: dict[str, Any]) -> str:
+    """Return what the cloud calls the virtual machine of a Machine."""
+    return f"azure:///virtualMachines/{node_name(machine)}"
+
+
 def is_ready(machine: dict[str, Any]) -> bool:
     """Tell whether the life of a Machine has come to its best."""
     conditions = machine.get("status", {}).get("conditions") or ()
@@ -173,7 +249,9 @@ def main() -> None:
     parser.add_argument("--kubeconfig", required=True)
     arguments = parser.parse_args()
     api = Api(Path(arguments.kubeconfig), None, connections=4)
-    threading.Thread(target=GpuProvisioner(api).run, daemon=True).start()
+    provisioner = GpuProvisioner(api)
+    for watching in (provisioner.run, provisioner.follow_nodes):
+        threading.Thread(target=watching, daemon=True).start()
     wait_for_the_end_of(os.getppid())
 
 

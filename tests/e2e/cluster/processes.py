@@ -4,12 +4,14 @@ import contextlib
 import os
 import random
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
+import threading
 import time
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 HOST = "127.0.0.1"
@@ -35,6 +37,7 @@ class Processes:
     def __init__(self, logs: Path) -> None:
         self.logs = logs
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._started: dict[str, tuple[tuple[object, ...], Mapping[str, str] | None]] = {}
         guard = shutil.which("setpriv")
         self._guard = (guard, "--pdeathsig", "KILL") if guard else ()
 
@@ -42,6 +45,7 @@ class Processes:
         self, name: str, command: tuple[object, ...], environment: Mapping[str, str] | None = None
     ) -> None:
         """Start one program; its output goes to its log, which a second start of it continues."""
+        self._started[name] = command, environment
         with (self.logs / f"{name}.log").open("ab") as log:
             self._running[name] = subprocess.Popen(
                 [*self._guard, *map(str, command)],
@@ -96,6 +100,45 @@ class Processes:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+    def start_again(self, name: str) -> None:
+        """Start a program that has ended as it was started last."""
+        command, environment = self._started[name]
+        self.start(name, command, environment)
+
+    def kill(self, name: str) -> None:
+        """End one program as a crash does: it cannot finish anything."""
+        process = self._running.pop(name)
+        process.kill()
+        process.wait()
+
+    @contextlib.contextmanager
+    def slowed(self, name: str, *, stopped: float, running: float) -> Iterator[None]:
+        """
+        Let one program run for a moment only, and stand still for a while, again and again.
+
+        Args:
+            name: Which.
+            stopped: How long it stands still each time, in seconds.
+            running: How long it runs in between.
+
+        """
+        process, over = self._running[name], threading.Event()
+
+        def alternate() -> None:
+            while not over.is_set():
+                process.send_signal(signal.SIGSTOP)
+                over.wait(stopped)
+                process.send_signal(signal.SIGCONT)
+                over.wait(running)
+
+        thread = threading.Thread(target=alternate)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
 
     def end_all(self) -> None:
         """End all, the last started first."""

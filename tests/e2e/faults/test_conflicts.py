@@ -1,0 +1,85 @@
+"""Somebody who writes the same objects all the while, so that writes of the bundle conflict."""
+
+import contextlib
+import json
+import threading
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any
+
+from composite.simulate import objects
+from composite.simulate.errors import ConflictError, NotFoundError
+from tests.e2e.faults.rest import USER
+from tests.e2e.faults.stage import RealStage
+from tests.stories.stage import served
+from tests.stories.table import Measured
+
+KINDS = (objects.WORKSPACE, objects.DEPLOYMENT, objects.CONTROLLER_REVISION)
+NEWER = "registry.example/server:2"
+
+
+def test_edits_of_others_all_the_while_lose_nothing(stage: RealStage, measured: Measured) -> None:
+    with meddled_with(stage):
+        stage.create(served("served"))
+        stage.until_ready("served")
+        stage.patch(objects.WORKSPACE, "served", {"inference": with_image(NEWER)})
+        passed = stage.until(lambda: images(stage) == [NEWER])
+        stage.until_ready("served")
+    assert images(stage) == [NEWER]
+    lost = conflicts(stage)
+    assert lost
+    measured["others write the same objects all the while"] = (
+        f"an edit arrives {passed:.1f} s, {lost} of its writes lost"
+    )
+
+
+@contextlib.contextmanager
+def meddled_with(stage: RealStage) -> Iterator[None]:
+    """Annotate every object of the namespace anew 50 times a second."""
+    over = threading.Event()
+
+    def meddle() -> None:
+        turn = 0
+        while not over.wait(0.02):
+            turn += 1
+            stamp = {"metadata": {"annotations": {"example.com/turn": str(turn)}}}
+            for kind in KINDS:
+                for obj in stage.items(kind):
+                    with contextlib.suppress(ConflictError, NotFoundError):  # the next turn's
+                        stage.patch(kind, obj["metadata"]["name"], stamp)
+
+    thread = threading.Thread(target=meddle)
+    thread.start()
+    try:
+        yield
+        assert thread.is_alive(), "nobody meddles any more"
+    finally:
+        over.set()
+        thread.join()
+
+
+def conflicts(stage: RealStage) -> int:
+    """Return how many writes of the bundle in the namespace came too late."""
+    audit = stage.bundle.cluster.audit
+    assert audit is not None
+    with audit.open() as lines:
+        events = [json.loads(line) for line in lines]
+    return sum(
+        event["user"]["username"] == USER
+        and event.get("objectRef", {}).get("namespace") == stage.namespace
+        and event.get("responseStatus", {}).get("code") == HTTPStatus.CONFLICT
+        for event in events
+    )
+
+
+def with_image(image: str) -> dict[str, Any]:
+    """Return what is served, with another image."""
+    template: dict[str, Any] = served("any")["inference"]["template"]
+    template["spec"]["containers"][0]["image"] = image
+    return {"template": template}
+
+
+def images(stage: RealStage) -> list[str]:
+    """Return the images that the workload runs."""
+    found = stage.get(objects.DEPLOYMENT, "served") or {}
+    return [container["image"] for container in found["spec"]["template"]["spec"]["containers"]]
