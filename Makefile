@@ -14,6 +14,7 @@ INSTALLED := $(VENV)/installed
 RUNTIME           := presets/runtimes/transformers
 RUNTIME_BIN       := $(CURDIR)/$(RUNTIME)/.venv/bin
 RUNTIME_INSTALLED := $(RUNTIME)/.venv/installed
+E2E       := tests/e2e --ignore=tests/e2e/faults --ignore=tests/e2e/node --ignore=tests/e2e/story
 CHECKS    := lint types contracts current test
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -21,7 +22,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo serve cluster $(CHECKS) check e2e e2e-node story test-runtime format schemas golden kustomize lock image-archive runtime-image package clean
+.PHONY: help setup demo serve cluster $(CHECKS) check e2e e2e-node story test-runtime fuzz chaos sbom audit format schemas golden kustomize lock image-archive runtime-image package clean
 
 help: ## Print this table of contents
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -62,12 +63,13 @@ current: $(INSTALLED) ## Check that the generated files are what the code would 
 	$(BIN)/python -m charts --check
 	$(BIN)/python -m hooks.pages --check
 
-test: $(INSTALLED) ## Run the tests
-	$(BIN)/python -m pytest -q $(ARGS)
+# ARGS="--numprocesses=0" runs them in this one process, as a debugger wants it.
+test: $(INSTALLED) ## Run the tests, on all processors
+	$(BIN)/python -m pytest -q --numprocesses=auto --dist=loadfile $(ARGS)
 
 # Not part of `check`: it builds a control plane first, from Go modules; 10 minutes the first time.
-e2e: $(INSTALLED) ## Test the bundle on a real control plane
-	$(BIN)/python -m pytest -q tests/e2e --ignore=tests/e2e/node --ignore=tests/e2e/story $(ARGS)
+e2e: $(INSTALLED) ## Test the bundle on a real control plane; FAULTS=1: while things go wrong
+	$(BIN)/python -m pytest -q $(if $(FAULTS),tests/e2e/faults,$(E2E)) $(ARGS)
 
 e2e-node: $(INSTALLED) ## Test the bundle as real Pods on a real node; needs root
 	$(BIN)/python -m pytest -q tests/e2e/node $(ARGS)
@@ -79,6 +81,18 @@ story: $(INSTALLED) $(RUNTIME_INSTALLED) ## Serve, tune, push and answer on real
 # Not part of `check`: it installs torch and what that brings, 6 GB.
 test-runtime: $(RUNTIME_INSTALLED) ## Check types of the model server and trainer, and test them
 	cd $(RUNTIME) && $(RUNTIME_BIN)/python -m mypy && $(RUNTIME_BIN)/python -m pytest -q $(ARGS)
+
+fuzz: $(INSTALLED) ## Ask the hooks a million things that nobody should ask
+	$(BIN)/python -m tests.fuzz $(ARGS)
+
+chaos: $(INSTALLED) ## Play ten thousand stories in which everything goes wrong
+	$(BIN)/python -m tests.chaos $(ARGS)
+
+sbom: $(INSTALLED) ## Write what is in the images into dist, as CycloneDX
+	@$(BIN)/python -m image sbom dist $(ARGS)
+
+audit: $(INSTALLED) ## Hold the locks against advisories on this machine; asks no network
+	@$(BIN)/python -m image audit $(ARGS)
 
 image-archive: $(INSTALLED) ## Write the container image into dist, without Docker
 	@mkdir -p dist

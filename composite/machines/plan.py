@@ -74,10 +74,15 @@ def to_be(workspace: Workspace, seen: Seen) -> list[WantedMachine]:
     Return the planned Machines that are there or shall be made.
 
     One that was there and is gone is not made again: what comes next the Workspace has yet to plan.
-    Nor is one that the Workspace does not ask for, or one more than it asks for. One of another
-    Workspace's is none of its own, whatever its status says.
+    Nor is one that the Workspace does not ask for, or one more than it asks for. It is told by its
+    name or by its label: one of another Workspace's is none of its own, whatever the status says.
     """
-    listed = [m for m in workspace.status.machines if workspace.names_as_its_own(m)]
+    listed = [
+        machine
+        for machine in workspace.status.machines
+        if workspace.names_as_its_own(machine)
+        or seen.machines.get(machine.name) == workspace.metadata.name
+    ]
     there = [machine for machine in listed if machine.name in seen.machines]
     new = [machine for machine in listed if machine not in there and not machine.created]
     asked_for = [machine for machine in new if workspace.asks_for(machine)]

@@ -1,0 +1,1 @@
+"""Random stories in the embedded cluster, and the laws that hold in each; docs/chaos.md."""

@@ -1,0 +1,138 @@
+"""
+The law that what can be ready is ready, and what of a story may keep a Workspace from it.
+
+Without it hooks that never did anything would break no law.
+"""
+
+from collections.abc import Iterator
+
+from composite import names
+from composite.catalog import Provisioner
+from composite.models import JsonObject
+from composite.simulate import objects
+from composite.simulate.objects import Ref
+from tests.chaos.answers import CLAIMS, condition, is_up, named
+from tests.chaos.playing import Played
+from tests.chaos.rest import last_failure
+
+
+def can_be_ready_is_ready(played: Played) -> Iterator[str]:
+    """
+    Every accepted Workspace has all its nodes, and is ready, or has a Job that trains.
+
+    Except what something of the story hinders that is still in force at rest. A training that is
+    over needs nothing any more, and one that is on its way out gets nothing.
+    """
+    if not played.settled:
+        return
+    for workspace in played.cluster.store.list_of(names.WORKSPACES):
+        status = objects.status_of(workspace)
+        accepted = condition(status, "Accepted") == "True"
+        if not accepted or is_over(status) or is_going(played, workspace):
+            continue
+        asked = int(workspace["resource"].get("count", 1))
+        if last_failure(played, workspace) is not None:
+            continue  # Nothing can be planned any more; another law holds that it is so.
+        there = len(own_claims(played, workspace)) + len(fitting_nodes(played, workspace))
+        if there < asked and played.story.provisioner is not Provisioner.NONE:
+            yield f"{named(workspace)} has {there} claims and nodes, and asks for {asked}"
+        if any(hindrances(played, workspace, lacking=asked - there)):
+            continue
+        if "tuning" in workspace and not has_job(played, workspace):
+            yield f"{named(workspace)} trains nothing, and nothing hinders it"
+        if "tuning" not in workspace and condition(status, "WorkspaceReady") != "True":
+            yield f"{named(workspace)} is not ready, and nothing hinders it"
+
+
+def hindrances(played: Played, workspace: JsonObject, lacking: int) -> Iterator[str]:
+    """Yield what of the story keeps a Workspace from being ready for as long as it is in force."""
+    if lacking > 0:
+        yield "nobody buys nodes, and those that somebody brought are too few, or not fit"
+    if played.story.faults.get("imageCannotBePulled") and "tuning" not in workspace:
+        yield "no image can be pulled"
+    for name in sorted(own_nodes(played, workspace)):
+        node = played.cluster.store.get(Ref(names.NODES, "", name))
+        if node is not None and not (is_open(node) and has_labels(node, workspace)):
+            yield f"{name} is not Ready or is cordoned, or somebody took its labels"
+
+
+def own_nodes(played: Played, workspace: JsonObject) -> set[str]:
+    """Return the names of the Nodes of a Workspace's claims, and of those that its pods are on."""
+    pods = played.cluster.store.list_of(names.PODS, workspace["metadata"]["namespace"])
+    name = workspace["metadata"]["name"]
+    mine = [pod for pod in pods if objects.labels_of(pod).get(names.LABEL_WORKSPACE) == name]
+    claimed = [objects.status_of(c).get("nodeName", "") for c in own_claims(played, workspace)]
+    return {*claimed, *(pod["spec"].get("nodeName", "") for pod in mine)}
+
+
+def is_going(played: Played, workspace: JsonObject) -> bool:
+    """Whether somebody deleted the Workspace, or the Namespace that it is in."""
+    namespace = Ref("Namespace.v1", "", workspace["metadata"]["namespace"])
+    found = played.cluster.store.get(namespace)
+    return objects.is_terminating(workspace) or (
+        found is not None and objects.is_terminating(found)
+    )
+
+
+def is_over(status: JsonObject) -> bool:
+    """Whether a training is over, which needs no node any more."""
+    return (status.get("tuning") or {}).get("phase") in ("Succeeded", "Failed")
+
+
+def own_claims(played: Played, workspace: JsonObject) -> list[JsonObject]:
+    """Return the Machines or NodeClaims that are labelled for a Workspace, and stay."""
+    return [
+        claim
+        for kind in CLAIMS
+        for claim in played.cluster.store.list_of(kind)
+        if is_labelled(claim, workspace) and not objects.is_terminating(claim)
+    ]
+
+
+def is_labelled(obj: JsonObject, workspace: JsonObject) -> bool:
+    """Whether an object was made for a Workspace."""
+    labels, meta = objects.labels_of(obj), workspace["metadata"]
+    whose = labels.get(names.LABEL_WORKSPACE), labels.get(names.LABEL_WORKSPACE_NAMESPACE)
+    return whose == (meta["name"], meta["namespace"])
+
+
+def fitting_nodes(played: Played, workspace: JsonObject) -> list[JsonObject]:
+    """Return the Nodes that somebody brought and that fit a Workspace, or are to its wish."""
+    return [
+        node
+        for node in played.cluster.store.list_of(names.NODES)
+        if objects.controller_of(node) is None and fits(node, workspace)
+    ]
+
+
+def fits(node: JsonObject, workspace: JsonObject) -> bool:
+    """Whether a Node is up, has the labels, the type or the name, and is nobody else's."""
+    resource, labels = workspace["resource"], objects.labels_of(node)
+    return (
+        is_open(node)
+        and has_labels(node, workspace)
+        and (names.LABEL_WORKSPACE not in labels or is_labelled(node, workspace))
+        and (
+            labels.get(names.LABEL_INSTANCE_TYPE) == resource["instanceType"]
+            or node["metadata"]["name"] in (resource.get("preferredNodes") or ())
+        )
+    )
+
+
+def is_open(node: JsonObject) -> bool:
+    """Whether a Node is up, and new pods may come to it."""
+    return is_up(node) and not objects.spec_of(node).get("unschedulable")
+
+
+def has_labels(node: JsonObject, workspace: JsonObject) -> bool:
+    """Whether a Node has the labels that a Workspace asks for, but those that are ours."""
+    asked = workspace["resource"]["labelSelector"]["matchLabels"].items()
+    wanted = {key: value for key, value in asked if key not in names.RESERVED_LABELS}
+    return wanted.items() <= objects.labels_of(node).items()
+
+
+def has_job(played: Played, workspace: JsonObject) -> bool:
+    """Whether there is a Job that trains, or has trained."""
+    meta, uid = workspace["metadata"], objects.uid_of(workspace)
+    jobs = played.cluster.store.list_of(names.JOBS, meta["namespace"])
+    return any((objects.controller_of(job) or {}).get("uid") == uid for job in jobs)
