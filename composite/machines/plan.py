@@ -50,7 +50,7 @@ def make_plan(seen: Seen, catalog: Catalog, now: datetime) -> Plan:
                 if owner == workspace.name or name in workspace.named
             ]
             continue
-        for machine in to_be(workspace.plan, seen):
+        for machine in to_be(workspace.name, workspace.plan, seen):
             later = machine.notBefore if machine.name not in seen.machines else None
             if later is not None and later > now:
                 waiting.append(later)
@@ -69,7 +69,7 @@ def make_plan(seen: Seen, catalog: Catalog, now: datetime) -> Plan:
     )
 
 
-def to_be(workspace: Workspace, seen: Seen) -> list[WantedMachine]:
+def to_be(name: str, workspace: Workspace, seen: Seen) -> list[WantedMachine]:
     """
     Return the planned Machines that are there or shall be made.
 
@@ -81,7 +81,7 @@ def to_be(workspace: Workspace, seen: Seen) -> list[WantedMachine]:
         machine
         for machine in workspace.status.machines
         if workspace.names_as_its_own(machine)
-        or seen.machines.get(machine.name) == workspace.metadata.name
+        or seen.machines.get(machine.name) == name
     ]
     there = [machine for machine in listed if machine.name in seen.machines]
     new = [machine for machine in listed if machine not in there and not machine.created]
