@@ -15,7 +15,7 @@ SYNC = "/workspaces/sync"
 # So many syncs one Workspace may need from the last event to rest (docs/chaos.md).
 MOST_SYNCS = 120
 # After so many more there is no rest to come, and the story is not played on.
-HOPELESS = 20 * MOST_SYNCS
+HOPELESS = 5 * MOST_SYNCS
 
 
 class RestlessError(Exception):

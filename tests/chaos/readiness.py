@@ -12,6 +12,7 @@ from composite.models import JsonObject
 from composite.simulate import objects
 from composite.simulate.objects import Ref
 from tests.chaos.answers import CLAIMS, condition, is_up, named
+from tests.chaos.hooks import SYNC
 from tests.chaos.playing import Played
 from tests.chaos.rest import last_failure
 
@@ -20,28 +21,35 @@ def can_be_ready_is_ready(played: Played) -> Iterator[str]:
     """
     Every accepted Workspace has all its nodes, and is ready, or has a Job that trains.
 
-    Except what something of the story hinders that is still in force at rest. A training that is
-    over needs nothing any more, and one that is on its way out gets nothing.
+    None is refused that was accepted as it is. Of a training that is over nothing is said, for it
+    needs nothing any more, nor of what is on its way out, nor where nothing can be planned any
+    more: that this is so another law holds.
     """
     if not played.settled:
         return
     for workspace in played.cluster.store.list_of(names.WORKSPACES):
         status = objects.status_of(workspace)
-        accepted = condition(status, "Accepted") == "True"
-        if not accepted or is_over(status) or is_going(played, workspace):
+        if is_over(status) or is_going(played, workspace) or last_failure(played, workspace):
             continue
-        asked = int(workspace["resource"].get("count", 1))
-        if last_failure(played, workspace) is not None:
-            continue  # Nothing can be planned any more; another law holds that it is so.
-        there = len(own_claims(played, workspace)) + len(fitting_nodes(played, workspace))
-        if there < asked and played.story.provisioner is not Provisioner.NONE:
-            yield f"{named(workspace)} has {there} claims and nodes, and asks for {asked}"
-        if any(hindrances(played, workspace, lacking=asked - there)):
-            continue
-        if "tuning" in workspace and not has_job(played, workspace):
-            yield f"{named(workspace)} trains nothing, and nothing hinders it"
-        if "tuning" not in workspace and condition(status, "WorkspaceReady") != "True":
-            yield f"{named(workspace)} is not ready, and nothing hinders it"
+        if condition(status, "Accepted") == "True":
+            yield from lacks(played, workspace)
+        elif was_accepted(played, workspace):
+            yield f"{named(workspace)} is refused, and was accepted as it is"
+
+
+def lacks(played: Played, workspace: JsonObject) -> Iterator[str]:
+    """Say what an accepted Workspace has not, and nothing of the story hinders it."""
+    asked = int(workspace["resource"].get("count", 1))
+    there = len(own_claims(played, workspace)) + len(fitting_nodes(played, workspace))
+    if there < asked and played.story.provisioner is not Provisioner.NONE:
+        yield f"{named(workspace)} has {there} claims and nodes, and asks for {asked}"
+    if any(hindrances(played, workspace, lacking=asked - there)):
+        return
+    if "tuning" in workspace and not has_job(played, workspace):
+        yield f"{named(workspace)} trains nothing, and nothing hinders it"
+    ready = condition(objects.status_of(workspace), "WorkspaceReady") == "True"
+    if "tuning" not in workspace and not ready:
+        yield f"{named(workspace)} is not ready, and nothing hinders it"
 
 
 def hindrances(played: Played, workspace: JsonObject, lacking: int) -> Iterator[str]:
@@ -63,6 +71,29 @@ def own_nodes(played: Played, workspace: JsonObject) -> set[str]:
     mine = [pod for pod in pods if objects.labels_of(pod).get(names.LABEL_WORKSPACE) == name]
     claimed = [objects.status_of(c).get("nodeName", "") for c in own_claims(played, workspace)]
     return {*claimed, *(pod["spec"].get("nodeName", "") for pod in mine)}
+
+
+def was_accepted(played: Played, workspace: JsonObject) -> bool:
+    """
+    Whether the newest generation of a Workspace that serves was accepted once.
+
+    Of no others, for what those name may change: the configuration of a training, and the Workspace
+    that an adapter comes from.
+    """
+    inference = workspace.get("inference") or {}
+    if "tuning" in workspace or any(
+        "workspace" in a["source"] for a in inference.get("adapters") or ()
+    ):
+        return False
+    uid, generation = objects.uid_of(workspace), workspace["metadata"]["generation"]
+    return any(
+        condition(exchange.response["status"], "Accepted") == "True"
+        for exchange in played.exchanges
+        if exchange.path == SYNC
+        and exchange.response is not None
+        and objects.uid_of(exchange.request["parent"]) == uid
+        and exchange.request["parent"]["metadata"]["generation"] == generation
+    )
 
 
 def is_going(played: Played, workspace: JsonObject) -> bool:
