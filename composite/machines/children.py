@@ -88,9 +88,10 @@ def node_claim(
 
 
 def node_labels(planned: PlannedMachine, namespace: str) -> dict[str, str]:
-    """Return the labels of a node: the user's, and over them whom it serves."""
+    """Return the labels of a node: the user's in one order, and over them whom it serves."""
+    users = planned.machine.labels.items()
     return {
-        **planned.machine.labels,
+        **{key: value for key, value in sorted(users) if key not in names.RESERVED_LABELS},
         names.LABEL_WORKSPACE: planned.workspace,
         names.LABEL_WORKSPACE_NAMESPACE: namespace,
     }

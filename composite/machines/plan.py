@@ -80,8 +80,7 @@ def to_be(name: str, workspace: Workspace, seen: Seen) -> list[WantedMachine]:
     listed = [
         machine
         for machine in workspace.status.machines
-        if workspace.names_as_its_own(machine)
-        or seen.machines.get(machine.name) == name
+        if workspace.names_as_its_own(machine) or seen.machines.get(machine.name) == name
     ]
     there = [machine for machine in listed if machine.name in seen.machines]
     new = [machine for machine in listed if machine not in there and not machine.created]

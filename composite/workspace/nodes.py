@@ -23,6 +23,9 @@ from composite.workspace.related import machine_name, own_machines
 BACK_OFF = timedelta(seconds=30)
 LONGEST_BACK_OFF = timedelta(minutes=15)
 
+# More than a hundred years of back-off; a status that says otherwise is forged.
+MOST_ATTEMPTS = 10_000_000
+
 # How long the scheduler may find no room for a pod before the existing nodes on which none of this
 # Workspace's pods is are taken for somebody else's, and nodes are bought.
 ROOM_GRACE = timedelta(minutes=1)
@@ -279,7 +282,7 @@ def next_attempt(
     failures = 0 if machine.ready else (machine.failures or 0) + 1
     told = claim is not None and claim.unavailable
     counted = failures if told else failures - 1
-    attempt = machine.attempt + 1
+    attempt = min(machine.attempt, MOST_ATTEMPTS) + 1
     return PlannedMachine(
         name=machine_name(uid, machine.index, attempt),
         index=machine.index,

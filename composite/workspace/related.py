@@ -32,10 +32,6 @@ from composite.workspace.api import (
 ATTEMPTS = 8
 
 
-# More than a node can need in a hundred years of back-off.
-MOST_ATTEMPTS = 10_000_000
-
-
 def machine_name(uid: str, index: int, attempt: int) -> str:
     """
     Return the name of a Machine or NodeClaim: ``ws`` and 9 hex digits.
@@ -52,14 +48,13 @@ def own_machines(workspace: Workspace) -> tuple[SeenMachine, ...]:
     Return the Machines of the last plan, as the status has it.
 
     Somebody who may write the status may have written others: a name that is none of this
-    Workspace's, or a number that no node or attempt can have, is no plan of ours and forgotten.
+    Workspace's, or a number of a node that it cannot have, is no plan of ours and forgotten.
     """
     meta = workspace.metadata
     found = {
         machine.name: machine
         for machine in workspace.status.machines
         if machine.index < MAX_COUNT
-        and machine.attempt < MOST_ATTEMPTS
         and machine.name == machine_name(meta.uid, machine.index, machine.attempt)
     }
     return tuple(found.values())
