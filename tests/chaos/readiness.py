@@ -129,18 +129,24 @@ def is_labelled(obj: JsonObject, workspace: JsonObject) -> bool:
 
 def fitting_nodes(played: Played, workspace: JsonObject) -> list[JsonObject]:
     """Return the Nodes that somebody brought and that fit a Workspace, or are to its wish."""
+    in_use = own_nodes(played, workspace)
     return [
         node
         for node in played.cluster.store.list_of(names.NODES)
-        if objects.controller_of(node) is None and fits(node, workspace)
+        if objects.controller_of(node) is None
+        and fits(node, workspace, in_use=node["metadata"]["name"] in in_use)
     ]
 
 
-def fits(node: JsonObject, workspace: JsonObject) -> bool:
-    """Whether a Node is up, has the labels, the type or the name, and is nobody else's."""
+def fits(node: JsonObject, workspace: JsonObject, *, in_use: bool) -> bool:
+    """
+    Whether a Node is up, has the labels, the type or the name, and is nobody else's.
+
+    One that is in use stays in use though it is cordoned: its pods are there already.
+    """
     resource, labels = workspace["resource"], objects.labels_of(node)
     return (
-        is_open(node)
+        (is_open(node) or (in_use and is_up(node)))
         and has_labels(node, workspace)
         and (names.LABEL_WORKSPACE not in labels or is_labelled(node, workspace))
         and (

@@ -116,15 +116,29 @@ def is_lost(played: Played, workspace: JsonObject) -> bool:
     """
     Whether nothing can be planned for a Workspace any more, and the hooks say so.
 
-    It takes an edit, which is refused, and that no revision tells what was before: somebody deleted
-    one, or it could not be made, since a write failed or that of an earlier Workspace was there.
+    It takes an edit of it or of the configuration that it names, which is refused, and that no
+    revision tells what was before: somebody deleted one, or it could not be made, since a write
+    failed or that of an earlier Workspace was there. Of one on its way out the namespace controller
+    may have taken both before it.
     """
     failure = last_failure(played, workspace)
     if failure is None or not any(reason in failure for reason in UNPLANNABLE):
         return False
-    was_edited = workspace["metadata"]["generation"] > 1
+    if objects.is_terminating(workspace):
+        return True
+    was_edited = workspace["metadata"]["generation"] > 1 or has_edited_config(played)
     unmade = any(isinstance(event, Writes | Recreate) for event in played.story.events)
     return was_edited and (unmade or has_lost_revision(played, objects.uid_of(workspace)))
+
+
+def has_edited_config(played: Played) -> bool:
+    """Whether somebody changed or deleted a ConfigMap."""
+    return any(
+        change.manager == "user"
+        and change.type != "ADDED"
+        and objects.kind_key(change.obj) == names.CONFIGMAPS
+        for change in played.changes
+    )
 
 
 def has_lost_revision(played: Played, uid: str) -> bool:

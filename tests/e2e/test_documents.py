@@ -62,13 +62,14 @@ def run(bundle: Bundle, command: str) -> str:
         values = cluster.work / "readme.yaml"
         values.write_text(yaml.safe_dump({**NODECLAIMS, "hooks": {"url": bundle.hooks_url}}))
         command = f"{command} --values {values}"
-    path = os.environ["PATH"]  # noqa: TID251  (a child's)
+    # A make of a make says which directory it enters.
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}  # noqa: TID251  (a child's)
     done = subprocess.run(
         ["bash", "-c", command],
         cwd=ROOT,
         env={
-            **os.environ,  # noqa: TID251  (the same)
-            "PATH": os.pathsep.join([*map(str, cluster.programs), path]),
+            **inherited,
+            "PATH": os.pathsep.join([*map(str, cluster.programs), inherited["PATH"]]),
             "KUBECONFIG": str(cluster.kubeconfig),
         },
         stdout=subprocess.PIPE,
