@@ -62,10 +62,14 @@ def called(kind: str, sent: object) -> str:
     return f"{kind} {name[:63]}" if isinstance(name, str) else kind
 
 
-def sorted_json(value: Any) -> Any:  # noqa: ANN401  (JSON in, JSON out)
-    """Return JSON with the keys of every object sorted, as Go writes them, and without nulls."""
+def sorted_json(value: Any, *, nulls: bool = False) -> Any:  # noqa: ANN401  (JSON in, JSON out)
+    """Return JSON with the keys of every object sorted, as Go writes them; without its nulls."""
     if isinstance(value, dict):
-        return {key: sorted_json(item) for key, item in sorted(value.items()) if item is not None}
+        return {
+            key: sorted_json(item, nulls=nulls)
+            for key, item in sorted(value.items())
+            if nulls or item is not None
+        }
     if isinstance(value, list):
-        return [sorted_json(item) for item in value if item is not None]
+        return [sorted_json(item, nulls=nulls) for item in value if nulls or item is not None]
     return value

@@ -28,8 +28,8 @@ from socket import MSG_DONTWAIT
 from threading import Lock
 from typing import Any
 
-from gunicorn import util  # type: ignore[import-untyped]
-from gunicorn.workers import gthread  # type: ignore[import-untyped]
+from gunicorn import util
+from gunicorn.workers import gthread
 
 # Metacontroller gives a request up after 10 s, and sends one in milliseconds.
 REQUEST_SECONDS = 10.0
@@ -202,8 +202,8 @@ class Socket(socket.socket):
             raise ConnectionResetError(errno.ECONNRESET, "the client is too slow")
 
 
-# Gunicorn has no types.
-class Connection(gthread.TConn):  # type: ignore[misc]
+# Gunicorn has no types: its classes are Any to mypy, and so is what it hands to ours.
+class Connection(gthread.TConn):  # type: ignore[misc]  # (a class of gunicorn's)
     """A connection that is closed without waiting, for the main thread closes it."""
 
     def close(self, graceful: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002  (gunicorn's)
@@ -211,7 +211,7 @@ class Connection(gthread.TConn):  # type: ignore[misc]
         util.close(self.sock)
 
 
-class Worker(gthread.ThreadWorker):  # type: ignore[misc]
+class Worker(gthread.ThreadWorker):  # type: ignore[misc]  # (a class of gunicorn's)
     """One process; its main thread accepts connections, its others answer."""
 
     def init_process(self) -> None:
@@ -219,7 +219,7 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
         self._pressure = Pressure(self.cfg.threads)
         super().init_process()
 
-    def accept(self, listener: Any) -> None:  # noqa: ANN401
+    def accept(self, listener: Any) -> None:  # noqa: ANN401  (gunicorn's)
         """Accept a connection; it gets a thread once it has sent something."""
         try:
             accepted, client = listener.accept()
@@ -231,7 +231,7 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
         sock = Socket(fileno=accepted.detach())
         self.wait_for(Connection(self.cfg, sock, client, listener.getsockname()))
 
-    def wait_for(self, conn: Any) -> None:  # noqa: ANN401
+    def wait_for(self, conn: Any) -> None:  # noqa: ANN401  (gunicorn's)
         """Wait for the first bytes of a connection, as long as for the next on one that is kept."""
         conn.set_timeout()
         self.pending_conns.append(conn)
@@ -253,12 +253,12 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
         for conn in self.pending_conns:
             conn.timeout = min(conn.timeout, deadline)
 
-    def enqueue_req(self, conn: Any) -> None:  # noqa: ANN401
+    def enqueue_req(self, conn: Any) -> None:  # noqa: ANN401  (gunicorn's)
         """Hand a connection to a thread, or let it wait for one."""
         self._pressure.come()
         super().enqueue_req(conn)
 
-    def handle(self, conn: Any) -> object:  # noqa: ANN401
+    def handle(self, conn: Any) -> object:  # noqa: ANN401  (gunicorn's)
         """Answer one request. This is what a thread does."""
         pressure, sock = self._pressure, conn.sock
         pressure.taken_up()

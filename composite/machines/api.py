@@ -33,6 +33,12 @@ class WantedMachine(Observed):
     created: bool | None = None
     notBefore: AwareDatetime | None = None
 
+    @property
+    def users_labels(self) -> dict[str, str]:
+        """Its labels by name, without those that are ours to set."""
+        found = sorted(self.labels.items())
+        return {key: value for key, value in found if key not in names.RESERVED_LABELS}
+
 
 class WorkspaceStatus(Observed):
     """The part of a Workspace's status that is a plan."""
@@ -59,9 +65,8 @@ class Workspace(Observed):
 
     def asks_for(self, machine: WantedMachine) -> bool:
         """Whether a planned node is of the type and has the labels that the author asks for."""
-        labels = {k: v for k, v in machine.labels.items() if k not in names.RESERVED_LABELS}
         wanted = (self.resource.instanceType, self.resource.node_labels)
-        return (machine.instanceType, labels) == wanted
+        return (machine.instanceType, machine.users_labels) == wanted
 
 
 def read_workspace(sent: JsonObject) -> Workspace | None:

@@ -89,9 +89,8 @@ def node_claim(
 
 def node_labels(planned: PlannedMachine, namespace: str) -> dict[str, str]:
     """Return the labels of a node: the user's in one order, and over them whom it serves."""
-    users = planned.machine.labels.items()
     return {
-        **{key: value for key, value in sorted(users) if key not in names.RESERVED_LABELS},
+        **planned.machine.users_labels,
         names.LABEL_WORKSPACE: planned.workspace,
         names.LABEL_WORKSPACE_NAMESPACE: namespace,
     }

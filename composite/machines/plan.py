@@ -83,9 +83,12 @@ def to_be(name: str, workspace: Workspace, seen: Seen) -> list[WantedMachine]:
         if workspace.names_as_its_own(machine) or seen.machines.get(machine.name) == name
     ]
     there = [machine for machine in listed if machine.name in seen.machines]
-    new = [machine for machine in listed if machine not in there and not machine.created]
-    asked_for = [machine for machine in new if workspace.asks_for(machine)]
-    return [*there, *asked_for[: max(workspace.resource.count - len(there), 0)]]
+    new = [
+        machine
+        for machine in listed
+        if machine.name not in seen.machines and not machine.created and workspace.asks_for(machine)
+    ]
+    return [*there, *new[: max(workspace.resource.count - len(there), 0)]]
 
 
 def has_gpus(instance_type: str, catalog: Catalog) -> bool:

@@ -19,8 +19,8 @@ from composite.simulate import objects
 from composite.simulate.clock import Clock
 from composite.simulate.errors import ApiError
 from composite.simulate.memory import MemoryStore
-from composite.simulate.objects import Kind, Ref
-from composite.simulate.store import Change
+from composite.simulate.objects import Ref
+from composite.simulate.store import Change, Listing
 
 Place = tuple[str, str]
 
@@ -61,7 +61,7 @@ class Heard(NamedTuple):
     change: Change
 
 
-class Informers:
+class Informers(Listing):
     """
     The store as one Metacontroller sees it, from its start on.
 
@@ -147,10 +147,6 @@ class Informers:
 
     # The store as Metacontroller uses it (``store.Store``).
 
-    def kind(self, api_version: str, plural: str) -> Kind | None:
-        """Return the kind behind a resource, or None if there is none."""
-        return self._store.kind(api_version, plural)
-
     def get(self, ref: Ref) -> JsonObject | None:
         """Return one object as last heard of, or None."""
         return self._known.get(ref.kind, {}).get((ref.namespace, ref.name))
@@ -159,19 +155,6 @@ class Informers:
         """Return the objects of a kind in the order of their names, as last heard of."""
         found = sorted(self._known.get(kind, {}).items(), key=lambda item: item[0])
         return [obj for place, obj in found if not namespace or place[0] == namespace]
-
-    def owned_by(self, kind: str, uid: str, namespace: str = "") -> list[JsonObject]:
-        """Return the objects of a kind that have an owner for their controller."""
-        return [
-            obj
-            for obj in self.list_of(kind, namespace)
-            if (owner := objects.controller_of(obj)) is not None and owner["uid"] == uid
-        ]
-
-    def orphans(self, kind: str, namespace: str = "") -> list[JsonObject]:
-        """Return the objects of a kind that have no controller."""
-        found = self.list_of(kind, namespace)
-        return [obj for obj in found if objects.controller_of(obj) is None]
 
     def read(self, ref: Ref) -> JsonObject | None:
         """Return one object as it is at this moment, or None."""

@@ -13,11 +13,11 @@ from composite.simulate.errors import (
     InvalidError,
     NotFoundError,
 )
-from composite.simulate.objects import Kind, Ref, is_terminating, kind_key, kind_of, ref_of
-from composite.simulate.store import Change
+from composite.simulate.objects import Ref, is_terminating, kind_key, kind_of, ref_of
+from composite.simulate.store import Change, Listing
 
 
-class MemoryStore:
+class MemoryStore(Listing):
     """
     An API server in memory: same calls, same bytes.
 
@@ -44,23 +44,6 @@ class MemoryStore:
         """Return the objects of a kind in the order of their names."""
         found = sorted(self._objects.get(kind, {}).items())
         return [obj for place, obj in found if not namespace or place[0] == namespace]
-
-    def kind(self, api_version: str, plural: str) -> Kind | None:
-        """Return the kind behind a resource, or None if there is none."""
-        return objects.RESOURCES.get((api_version, plural))
-
-    def owned_by(self, kind: str, uid: str, namespace: str = "") -> list[JsonObject]:
-        """Return the objects of a kind that have an owner for their controller."""
-        return [
-            obj
-            for obj in self.list_of(kind, namespace)
-            if (owner := objects.controller_of(obj)) is not None and owner["uid"] == uid
-        ]
-
-    def orphans(self, kind: str, namespace: str = "") -> list[JsonObject]:
-        """Return the objects of a kind that have no controller."""
-        found = self.list_of(kind, namespace)
-        return [obj for obj in found if objects.controller_of(obj) is None]
 
     def read(self, ref: Ref) -> JsonObject | None:
         """Return one object, or None: here nothing is ever out of date."""

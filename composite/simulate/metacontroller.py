@@ -1,6 +1,5 @@
 """Metacontroller in the embedded cluster: every controller in one work queue, at virtual time."""
 
-import json
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -136,7 +135,7 @@ class Metacontroller:
     def _ask(self, path: str, body: JsonObject) -> JsonObject:
         seconds = self._agenda.clock.seconds
         try:
-            answer = ask(self._hooks, path, json.loads(json.dumps(body)))  # as over the wire
+            answer = ask(self._hooks, path, objects.clone(body))  # as over the wire
         except HookError as failure:
             self.exchanges.append(Exchange(seconds, path, body, None, str(failure)))
             raise

@@ -205,11 +205,7 @@ def with_conditions(
 
 def clone(value: Any) -> Any:  # noqa: ANN401  (JSON in, JSON out)
     """Return a copy that shares nothing, as a trip over the wire gives."""
-    if type(value) is dict:
-        return {key: clone(item) for key, item in value.items()}
-    if type(value) in {list, tuple}:
-        return [clone(item) for item in value]
-    return value
+    return json.loads(json.dumps(value))
 
 
 def merge_patch(target: Any, patch: Any) -> Any:  # noqa: ANN401  (JSON in, JSON out)

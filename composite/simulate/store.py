@@ -5,6 +5,7 @@ It uses :class:`Store` only, so that a real API server can stand in the place of
 the embedded cluster lives in.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Literal, NamedTuple, Protocol
 
@@ -113,6 +114,31 @@ class Store(Protocol):
 
         """
         ...
+
+
+class Listing(ABC):
+    """What a store of the kinds that are played here tells by its lists alone."""
+
+    @abstractmethod
+    def list_of(self, kind: str, namespace: str = "") -> list[JsonObject]:
+        """Return the objects of a kind (``Kind.group/version``) in the order of their names."""
+
+    def kind(self, api_version: str, plural: str) -> Kind | None:
+        """Return the kind behind a resource, or None if there is none."""
+        return objects.RESOURCES.get((api_version, plural))
+
+    def owned_by(self, kind: str, uid: str, namespace: str = "") -> list[JsonObject]:
+        """Return the objects of a kind that have an owner for their controller."""
+        return [
+            obj
+            for obj in self.list_of(kind, namespace)
+            if (owner := objects.controller_of(obj)) is not None and owner["uid"] == uid
+        ]
+
+    def orphans(self, kind: str, namespace: str = "") -> list[JsonObject]:
+        """Return the objects of a kind that have no controller."""
+        found = self.list_of(kind, namespace)
+        return [obj for obj in found if objects.controller_of(obj) is None]
 
 
 # How often client-go writes anew what somebody else wrote meanwhile (retry.DefaultBackoff).

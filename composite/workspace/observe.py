@@ -1,6 +1,5 @@
 """Step 1: from Metacontroller's JSON to the few facts a Workspace depends on."""
 
-from collections.abc import Iterator
 from datetime import datetime
 
 from pydantic_core import from_json
@@ -111,17 +110,19 @@ class Seen(Value):
         return frozenset(pod.node for pod in self.pods if pod.node)
 
     @property
-    def stranded(self) -> Iterator[str]:
+    def stranded(self) -> tuple[str, ...]:
         """
-        Say which pods are on nodes that are gone.
+        Which pods are on nodes that are gone, each as a sentence.
 
         Until they are collected, a minute later, whoever counts pods takes them for ready.
         https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-garbage-collection
         """
         known = {"", *(node.name for node in self.nodes)}
-        for pod in self.pods:
-            if pod.node not in known and not (pod.job or pod.leaving or pod.ended):
-                yield f"pod {pod.name} is on {pod.node}, which is gone or no node of it any more"
+        return tuple(
+            f"pod {pod.name} is on {pod.node}, which is gone or no node of it any more"
+            for pod in self.pods
+            if pod.node not in known and not (pod.job or pod.leaving or pod.ended)
+        )
 
     @property
     def homeless_since(self) -> datetime | None:

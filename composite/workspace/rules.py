@@ -12,13 +12,12 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
-from typing import Any
 
 from pydantic import ValidationError
 
 from composite import names
 from composite.catalog import AccessMode, Catalog, GpuNeed, InstanceType, Preset
-from composite.models import JsonObject, Observed
+from composite.models import JsonObject, Observed, sorted_json
 from composite.quantity import parse_quantity
 from composite.reading import problems_of
 from composite.refusal import Problem, Refusal
@@ -69,16 +68,9 @@ def read_spec(written: JsonObject) -> WorkspaceSpec:
     except ValidationError:
         pass
     try:  # once more in one order of keys, so that the mistakes are told in one order
-        return WorkspaceSpec.model_validate(sorted_keys(written))
+        return WorkspaceSpec.model_validate(sorted_json(written, nulls=True))
     except ValidationError as error:
         raise Refusal(*map(in_words, problems_of(error, WorkspaceSpec))) from None
-
-
-def sorted_keys(value: Any) -> Any:  # noqa: ANN401  (JSON in, JSON out)
-    """Return equal JSON with the keys of every object sorted."""
-    if isinstance(value, dict):
-        return {key: sorted_keys(item) for key, item in sorted(value.items())}
-    return [sorted_keys(item) for item in value] if isinstance(value, list) else value
 
 
 def in_words(problem: Problem) -> Problem:

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from composite import names
 from composite.models import JsonObject
 from composite.simulate import Exchange, objects
+from composite.simulate.provisioner import CLAIMS
 from composite.simulate.workloads import replicas_of
 from tests.chaos.hooks import SYNC
 from tests.chaos.playing import Played
 
-CLAIMS = (names.MACHINES, names.NODECLAIMS)
 # What a refused Workspace must keep.
 RUNNING = (names.DEPLOYMENTS, names.STATEFULSETS, names.JOBS, names.SERVICES)
 
@@ -29,8 +29,7 @@ def syncs(played: Played) -> Iterator[tuple[int, JsonObject, JsonObject]]:
 
 def named(workspace: JsonObject) -> str:
     """Return which Workspace it is."""
-    metadata = workspace["metadata"]
-    return f"{metadata['namespace']}/{metadata['name']}"
+    return objects.ref_of(workspace).key
 
 
 def true_answers(played: Played) -> Iterator[str]:

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from composite import names
 from composite.simulate import objects
+from composite.simulate.provisioner import CLAIMS
 from composite.simulate.store import Change
 from composite.workspace.related import ATTEMPTS, machine_name
-from tests.chaos.answers import CLAIMS
 from tests.chaos.events import HooksClock
 from tests.chaos.hooks import SYNC
 from tests.chaos.playing import Played

@@ -11,7 +11,8 @@ from composite.catalog import Provisioner
 from composite.models import JsonObject
 from composite.simulate import objects
 from composite.simulate.objects import Ref
-from tests.chaos.answers import CLAIMS, condition, is_up, named
+from composite.simulate.provisioner import CLAIMS
+from tests.chaos.answers import condition, is_up, named
 from tests.chaos.hooks import SYNC
 from tests.chaos.playing import Played
 from tests.chaos.rest import last_failure

@@ -7,13 +7,14 @@ from composite.models import JsonObject
 from composite.simulate import objects
 from composite.simulate.objects import Ref
 from composite.simulate.pod_status import is_over, is_ready
+from composite.simulate.provisioner import CLAIMS
 from composite.simulate.workloads import (
     POD_TEMPLATE_HASH,
     REVISION_HASH,
     revision_of,
     template_hash,
 )
-from tests.chaos.answers import CLAIMS, condition, is_up, named
+from tests.chaos.answers import condition, is_up, named
 from tests.chaos.events import Recreate, Writes
 from tests.chaos.hooks import SYNC
 from tests.chaos.playing import METACONTROLLER, Played

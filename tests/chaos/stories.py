@@ -5,6 +5,7 @@ from random import Random
 
 from composite import names
 from composite.catalog import Provisioner
+from composite.machines.observe import KINDS
 from composite.simulate.informers import Upset
 from tests.chaos.events import (
     Apply,
@@ -50,7 +51,6 @@ CONFIGS = (
 )
 
 # The kinds that Metacontroller watches, and those of them that are children or claims.
-CLAIMS = {Provisioner.MACHINE: names.MACHINES, Provisioner.NODECLAIM: names.NODECLAIMS}
 CHILDREN = (
     names.DEPLOYMENTS,
     names.STATEFULSETS,
@@ -87,7 +87,7 @@ FAULTS: tuple[Json, ...] = (
 
 def random_story(chance: Random) -> Story:
     """Return any story."""
-    provisioner = chance.choice([*CLAIMS, *CLAIMS, Provisioner.NONE])
+    provisioner = chance.choice([*KINDS, *KINDS, Provisioner.NONE])
     used = NAMES[: chance.choice([1, 1, 2, 2, 3, 4])]
     config = a_config_map(chance.choice(CONFIGS[:2]))
     given = [config, *some_nodes(chance, provisioner), *(a_workspace(chance, n) for n in used)]
@@ -200,7 +200,7 @@ Maker = Callable[[Random, tuple[str, ...], str], Event]
 def random_event(chance: Random, used: tuple[str, ...], provisioner: Provisioner) -> Event:
     """Return anything that may happen, edits most of all."""
     (make,) = chance.choices([make for make, _ in EVENTS], [weight for _, weight in EVENTS])
-    return make(chance, used, CLAIMS.get(provisioner, names.NODES))
+    return make(chance, used, KINDS.get(provisioner, names.NODES))
 
 
 def after(chance: Random) -> float:

@@ -6,11 +6,11 @@ from composite import names
 from composite.models import JsonObject
 from composite.simulate import objects
 from composite.simulate.pod_status import is_ready
+from composite.simulate.provisioner import CLAIMS
 from composite.simulate.store import Change
 from composite.workspace.related import ATTEMPTS, machine_name
 from tests.chaos.playing import METACONTROLLER, Played
 
-CLAIMS = (names.MACHINES, names.NODECLAIMS)
 WORKLOADS = (names.DEPLOYMENTS, names.STATEFULSETS)
 KEEPERS = ("deployment-controller", "statefulset-controller", "garbage-collector")
 MOST_NODES = 8

@@ -5,14 +5,13 @@ Runs last, when the other tests have done everything there is to do. The API ser
 tells which verbs were used, by the bundle that most tests share.
 """
 
-import json
 from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.cluster.bundle import ACCOUNT, NAMESPACE, Bundle
+from tests.e2e.cluster import audit
+from tests.e2e.cluster.bundle import ACCOUNT, Bundle
 
-USER = f"system:serviceaccount:{NAMESPACE}:{ACCOUNT}"
 Right = tuple[str, str, str]
 
 
@@ -37,20 +36,15 @@ def requests(bundle: Bundle) -> Iterator[tuple[Right, bool]]:
     """
     if bundle.cluster.audit is None:
         pytest.skip(f"a {bundle.cluster.provider} cluster has no audit log that can be read here")
-    with bundle.cluster.audit.open() as lines:
-        for line in lines:
-            event = json.loads(line)
-            if event["user"]["username"] != USER or "objectRef" not in event:
-                continue  # not ours, or discovery, which everybody may
-            what = event["objectRef"]
-            resource = "/".join(filter(None, (what.get("resource"), what.get("subresource"))))
-            allowed = event["annotations"]["authorization.k8s.io/decision"] == "allow"
-            verbs = [event["verb"]]
-            if "sendInitialEvents=true" in event["requestURI"]:
-                # A watch that begins with a list; of a server before 1.32 it is a list.
-                verbs.append("list")
-            for verb in verbs:
-                yield (what.get("apiGroup", ""), resource, verb), allowed
+    for event in audit.requests(bundle.cluster.audit):
+        group = event["objectRef"].get("apiGroup", "")
+        allowed = event["annotations"]["authorization.k8s.io/decision"] == "allow"
+        verbs = [event["verb"]]
+        if "sendInitialEvents=true" in event["requestURI"]:
+            # A watch that begins with a list; of a server before 1.32 it is a list.
+            verbs.append("list")
+        for verb in verbs:
+            yield (group, audit.resource(event), verb), allowed
 
 
 def granted(bundle: Bundle) -> set[Right]:

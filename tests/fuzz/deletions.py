@@ -207,26 +207,24 @@ def is_going(workspace: JsonObject) -> bool:
     return isinstance(going, str) and re.match(r"\d{4}-\d\d-\d\d[T ]", going) is not None
 
 
-def named_machines(workspace: JsonObject) -> set[str]:
-    """Return the Machines that a status names, as far as it can be read."""
+def listed_machines(workspace: JsonObject) -> list[JsonObject]:
+    """Return what a status lists as Machines, as far as it can be read."""
     status = workspace.get("status")
     listed = status.get("machines") if isinstance(status, dict) else None
-    found = (
-        [m.get("name") for m in listed if isinstance(m, dict)] if isinstance(listed, list) else []
-    )
+    return [m for m in listed if isinstance(m, dict)] if isinstance(listed, list) else []
+
+
+def named_machines(workspace: JsonObject) -> set[str]:
+    """Return the Machines that a status names."""
+    found = [machine.get("name") for machine in listed_machines(workspace)]
     return {name for name in found if isinstance(name, str)}
 
 
 def own_names(workspace: JsonObject) -> set[str]:
     """Return which of the Machines that a status lists have a name that is this Workspace's."""
-    meta, status = workspace.get("metadata"), workspace.get("status")
-    listed = status.get("machines") if isinstance(status, dict) else None
+    meta = workspace.get("metadata")
     uid = meta.get("uid") if isinstance(meta, dict) else None
-    numbers = [
-        (entry.get("index", 0), entry.get("attempt", 0))
-        for entry in (listed if isinstance(listed, list) else ())
-        if isinstance(entry, dict)
-    ]
+    numbers = [(m.get("index", 0), m.get("attempt", 0)) for m in listed_machines(workspace)]
     return {
         machine_name(str(uid), index, attempt)
         for index, attempt in numbers

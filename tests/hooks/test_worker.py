@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from gunicorn import util  # type: ignore[import-untyped]
-from gunicorn.http import parser, wsgi  # type: ignore[import-untyped]
-from gunicorn.http.unreader import SocketUnreader  # type: ignore[import-untyped]
-from gunicorn.workers import gthread  # type: ignore[import-untyped]
+from gunicorn import util
+from gunicorn.http import parser, wsgi
+from gunicorn.http.unreader import SocketUnreader
+from gunicorn.workers import gthread
 
 from hooks.worker import LEAST_SECONDS, Connection, Pressure, Socket, Worker
 
@@ -112,7 +112,7 @@ def test_after_a_continue_the_body_and_the_answer_have_their_own_time(
 
     sock.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
 
-    assert sock._deadline > before  # noqa: SLF001
+    assert sock._deadline > before  # noqa: SLF001  (what is tested)
 
 
 def test_what_has_arrived_is_read_however_many_wait(pair: tuple[Socket, socket.socket]) -> None:

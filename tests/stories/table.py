@@ -24,9 +24,6 @@ def rows(kaito: Mapping[str, Mapping[str, str]], measured: Measured) -> list[Row
         kaito: For each fault that was played to Kaito, what was seen of ``v0.3.2``, ``v0.12.0``.
         measured: What was measured here, by the same names; others come after them.
 
-    Raises:
-        AssertionError: A fault of Kaito's that was measured goes by another name here.
-
     """
     named = [fault for fault in kaito if fault in measured]
     others = [fault for fault in measured if fault not in kaito]

@@ -9,6 +9,7 @@ from composite.catalog import Catalog
 from composite.models import JsonObject
 from composite.simulate import Clock, Cluster, Exchange, Hooks, Scenario, controllers, objects
 from composite.simulate.in_process import InProcess
+from composite.simulate.provisioner import CLAIMS
 from composite.simulate.scenario import Delays
 from tests.upgrades.answers import Answers, last_answers
 from tests.upgrades.comparison import (
@@ -27,7 +28,6 @@ GROWING = 2 * 3600.0
 # Long enough for every back-off and every forgotten answer of a customize hook.
 AFTERWARDS = 3600.0
 
-CLAIMS = (names.MACHINES, names.NODECLAIMS)
 NOTHING_GOES_WRONG = "all-goes-well"
 
 

@@ -9,10 +9,11 @@ from composite import names
 from composite.catalog import Cloud, Provisioner, Runtime
 from composite.models import JsonObject
 from composite.simulate import objects
+from composite.simulate.provisioner import CLAIMS
 from presets import load_catalog
 from tests.upgrades import answers
 from tests.upgrades.fleet import Member, members
-from tests.upgrades.plays import CLAIMS, living, released_world
+from tests.upgrades.plays import living, released_world
 
 FLEET = members()
 

@@ -11,6 +11,7 @@ from composite import names
 from composite.catalog import Catalog, HubWeights, Preset, Provisioning, Runtime, Weights
 from composite.models import JsonObject
 from composite.simulate.in_process import InProcess
+from composite.simulate.provisioner import CLAIMS
 from tests.upgrades.__main__ import report_on
 from tests.upgrades.answers import released
 from tests.upgrades.comparison import Effect
@@ -18,7 +19,6 @@ from tests.upgrades.declarations import causes
 from tests.upgrades.fleet import Member, members
 from tests.upgrades.plays import (
     AFTERWARDS,
-    CLAIMS,
     changes_of,
     living,
     lost_pods,

@@ -9,10 +9,14 @@ import http.client
 import itertools
 import json
 import sys
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
 from urllib.parse import urlsplit
+
+# Longer than Metacontroller waits.
+SECONDS = 30.0
 
 
 class Recorder(BaseHTTPRequestHandler):
@@ -38,18 +42,10 @@ class Recorder(BaseHTTPRequestHandler):
         """Say nothing: the hooks log."""
 
     def _asked(self, body: bytes) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection(self.target, timeout=30)
-        headers = {"Content-Type": "application/json"}
+        headers = {}
         if "Authorization" in self.headers:
             headers["Authorization"] = self.headers["Authorization"]
-        try:
-            connection.request("POST", self.path, body, headers)
-            response = connection.getresponse()
-            return response.status, response.read()
-        except OSError as error:
-            return 502, f"{error}\n".encode()
-        finally:
-            connection.close()
+        return passed_on(self.target, self.path, body, headers)
 
     def _keep(self, body: bytes, status: int, answer: bytes) -> None:
         number = next(self.numbers)
@@ -62,6 +58,28 @@ class Recorder(BaseHTTPRequestHandler):
         }
         path = self.folder / f"{number:05}-{hook}.json"
         path.write_text(json.dumps(exchange, indent=1))
+
+
+def passed_on(target: str, path: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
+    """
+    Return status and answer to one question; 502 where nobody answers.
+
+    Args:
+        target: Whom to ask, ``host:port``.
+        path: Which hook.
+        body: The question, in JSON.
+        headers: More than what its content is.
+
+    """
+    connection = http.client.HTTPConnection(target, timeout=SECONDS)
+    try:
+        connection.request("POST", path, body, {"Content-Type": "application/json", **headers})
+        response = connection.getresponse()
+        return response.status, response.read()
+    except OSError as error:
+        return http.HTTPStatus.BAD_GATEWAY, f"{error}\n".encode()
+    finally:
+        connection.close()
 
 
 def main() -> None:

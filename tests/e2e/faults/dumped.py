@@ -5,9 +5,9 @@ Everything is read from the API server, and the very code that plays Metacontrol
 ``metakaito simulate`` syncs it once. Its store is a picture that notes writes and does none.
 """
 
-import http.client
 import json
 from collections.abc import Iterable
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from composite.catalog import Provisioner
@@ -17,11 +17,13 @@ from composite.simulate.appliers import DynamicApply
 from composite.simulate.controllers import controllers
 from composite.simulate.errors import NotFoundError
 from composite.simulate.hooks import ask
-from composite.simulate.objects import Kind, Ref
+from composite.simulate.objects import Ref
+from composite.simulate.store import Listing
 from composite.simulate.syncing import Syncer
+from tests.e2e.cluster.recorder import passed_on
 
 
-class Picture:
+class Picture(Listing):
     """
     A cluster at one moment, as a store (``composite.simulate.store.Store``).
 
@@ -34,10 +36,6 @@ class Picture:
         self.writes: list[str] = []
         self._objects = {objects.ref_of(obj): obj for obj in found}
 
-    def kind(self, api_version: str, plural: str) -> Kind | None:
-        """Return the kind behind a resource, or None if there is none."""
-        return objects.RESOURCES.get((api_version, plural))
-
     def get(self, ref: Ref) -> JsonObject | None:
         """Return one object, or None."""
         return self._objects.get(ref)
@@ -49,19 +47,6 @@ class Picture:
             for ref, obj in sorted(self._objects.items())
             if ref.kind == kind and namespace in ("", ref.namespace)
         ]
-
-    def owned_by(self, kind: str, uid: str, namespace: str = "") -> list[JsonObject]:
-        """Return the objects of a kind that have an owner for their controller."""
-        return [
-            obj
-            for obj in self.list_of(kind, namespace)
-            if (owner := objects.controller_of(obj)) is not None and owner["uid"] == uid
-        ]
-
-    def orphans(self, kind: str, namespace: str = "") -> list[JsonObject]:
-        """Return the objects of a kind that have no controller."""
-        found = self.list_of(kind, namespace)
-        return [obj for obj in found if objects.controller_of(obj) is None]
 
     def read(self, ref: Ref) -> JsonObject | None:
         """Return one object, or None."""
@@ -101,14 +86,8 @@ class OverHttp:
 
     def call(self, path: str, body: JsonObject) -> JsonObject:
         """Return the answer of one hook."""
-        connection = http.client.HTTPConnection(self._address, timeout=30)
-        try:
-            connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
-            response = connection.getresponse()
-            text = response.read()
-        finally:
-            connection.close()
-        assert response.status == http.HTTPStatus.OK, text
+        status, text = passed_on(self._address, path, json.dumps(body).encode(), {})
+        assert status == HTTPStatus.OK, text
         answer: JsonObject = json.loads(text)
         return answer
 

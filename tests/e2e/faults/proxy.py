@@ -4,20 +4,19 @@ What stands between Metacontroller and the hooks: it keeps every exchange, and c
 It tells the hooks what time it is, so that whoever asks them again gets the same answer.
 """
 
-import http.client
 import json
 import threading
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
 from hooks.app import NOW_HEADER
+from tests.e2e.cluster.recorder import passed_on
 from tests.stories.recorded import Asked
-
-SECONDS = 30.0
 
 
 def namespace_of(question: dict[str, Any]) -> str:
@@ -86,11 +85,6 @@ class Proxy:
         """Take questions from now on."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """Take none any more."""
-        self._server.shutdown()
-        self._server.server_close()
-
     def now(self) -> datetime:
         """Return the time that the hooks are told."""
         return datetime.now(UTC) + self.fault.clock  # noqa: TID251  (a program, not the core)
@@ -107,16 +101,7 @@ class Proxy:
         if fault.status:
             return fault.status, b"a fault of the test\n"
         now = self.now()
-        headers = {"Content-Type": "application/json", NOW_HEADER: now.isoformat()}
-        connection = http.client.HTTPConnection(self._target, timeout=SECONDS)
-        try:
-            connection.request("POST", path, body, headers)
-            response = connection.getresponse()
-            status, answer = response.status, response.read()
-        except OSError as error:
-            return 502, f"{error}\n".encode()
-        finally:
-            connection.close()
-        if status == http.HTTPStatus.OK:
+        status, answer = passed_on(self._target, path, body, {NOW_HEADER: now.isoformat()})
+        if status == HTTPStatus.OK:
             self.asked.append(Asked(now, path, question, json.loads(answer)))
         return status, answer

@@ -5,7 +5,6 @@ Everything is what the pure function says, nothing has leaked, and from then on 
 nothing: also while it is itself restarted, or others are in trouble.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,11 +14,10 @@ from typing import Any
 from composite import names
 from composite.simulate import objects
 from composite.simulate.children import CONTROLLER_UID
-from tests.e2e.cluster.bundle import ACCOUNT, NAMESPACE
+from tests.e2e.cluster import audit
 from tests.e2e.faults.dumped import writes_of_a_sync
 from tests.e2e.faults.stage import QUIET_SECONDS, RealStage
 
-USER = f"system:serviceaccount:{NAMESPACE}:{ACCOUNT}"
 WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 REST_SECONDS = 60.0
 
@@ -108,7 +106,7 @@ def owners_namespace(obj: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def writes(rest: AtRest, audit: Path) -> tuple[list[str], list[str]]:
+def writes(rest: AtRest, log: Path) -> tuple[list[str], list[str]]:
     """
     Return what the bundle wrote about a namespace before it came to rest, and since, and when.
 
@@ -117,19 +115,12 @@ def writes(rest: AtRest, audit: Path) -> tuple[list[str], list[str]]:
     """
     before: list[str] = []
     since: list[str] = []
-    with audit.open() as lines:
-        for line in lines:
-            event = json.loads(line)
-            what = event.get("objectRef", {})
-            at = datetime.fromisoformat(event["requestReceivedTimestamp"])
-            if (
-                event["user"]["username"] == USER
-                and event["verb"] in WRITES
-                and is_about(what, rest)
-            ):
-                part = "/".join(filter(None, (what["resource"], what.get("subresource"))))
-                told = f"{at - rest.since}: {event['verb']} {part} {what.get('name', '')}"
-                (since if at > rest.since else before).append(told)
+    for event in audit.requests(log):
+        what = event["objectRef"]
+        at = datetime.fromisoformat(event["requestReceivedTimestamp"])
+        if event["verb"] in WRITES and is_about(what, rest):
+            asked = f"{event['verb']} {audit.resource(event)} {what.get('name', '')}"
+            (since if at > rest.since else before).append(f"{at - rest.since}: {asked}")
     return before, since
 
 

@@ -1,7 +1,6 @@
 """Somebody who writes the same objects all the while, so that writes of the bundle conflict."""
 
 import contextlib
-import json
 import threading
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -9,7 +8,7 @@ from typing import Any
 
 from composite.simulate import objects
 from composite.simulate.errors import ConflictError, NotFoundError
-from tests.e2e.faults.rest import USER
+from tests.e2e.cluster import audit
 from tests.e2e.faults.stage import RealStage
 from tests.stories.stage import served
 from tests.stories.table import Measured
@@ -60,15 +59,12 @@ def meddled_with(stage: RealStage) -> Iterator[None]:
 
 def conflicts(stage: RealStage) -> int:
     """Return how many writes of the bundle in the namespace came too late."""
-    audit = stage.bundle.cluster.audit
-    assert audit is not None
-    with audit.open() as lines:
-        events = [json.loads(line) for line in lines]
+    log = stage.bundle.cluster.audit
+    assert log is not None
     return sum(
-        event["user"]["username"] == USER
-        and event.get("objectRef", {}).get("namespace") == stage.namespace
+        event["objectRef"].get("namespace") == stage.namespace
         and event.get("responseStatus", {}).get("code") == HTTPStatus.CONFLICT
-        for event in events
+        for event in audit.requests(log)
     )
 
 

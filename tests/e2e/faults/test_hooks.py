@@ -41,31 +41,12 @@ def test_hooks_that_are_down_for_a_minute_lose_nothing(
 
 
 def test_hooks_that_answer_500_change_nothing(stage: RealStage, measured: Measured) -> None:
-    stage.create(served("served"))
-    stage.until_ready("served")
-    before = counted(stage)
-    stage.proxy.fault = Fault(status=500)
-    stage.create(served("late"))
-    stage.patch(objects.DEPLOYMENT, "served", {"metadata": {"labels": {"looked": "at"}}})
-    time.sleep(10)
-    assert counted(stage) == before
-    stage.proxy.fault = Fault()
-
-    passed = stage.until_ready("served", "late", seconds=BACK_SECONDS)
+    passed = recovered(stage, Fault(status=500), seconds=10)
     measured["hooks answer 500 for 10 s"] = f"ready {passed:.1f} s after"
 
 
 def test_hooks_that_hang_are_asked_again(stage: RealStage, measured: Measured) -> None:
-    stage.create(served("served"))
-    stage.until_ready("served")
-    before = counted(stage)
-    stage.proxy.fault = Fault(seconds=60)
-    stage.create(served("late"))
-    time.sleep(15)
-    assert counted(stage) == before
-    stage.proxy.fault = Fault()
-
-    passed = stage.until_ready("served", "late", seconds=BACK_SECONDS)
+    passed = recovered(stage, Fault(seconds=60), seconds=15)
     measured["hooks hang for 15 s"] = f"ready {passed:.1f} s after"
 
 
@@ -132,6 +113,26 @@ def test_a_clock_that_goes_back_an_hour_changes_nothing_that_runs(
     assert stage.is_ready("served", "late")
     assert before <= counted(stage)
     measured["the hooks' clock goes back an hour"] = f"a new one ready {passed:.1f} s"
+
+
+def recovered(stage: RealStage, fault: Fault, seconds: float) -> float:
+    """
+    Return how long after a fault of the hooks everything was done that came meanwhile.
+
+    Raises:
+        AssertionError: Something was made or lost as long as the fault lasted.
+
+    """
+    stage.create(served("served"))
+    stage.until_ready("served")
+    before = counted(stage)
+    stage.proxy.fault = fault
+    stage.create(served("late"))
+    stage.patch(objects.DEPLOYMENT, "served", {"metadata": {"labels": {"looked": "at"}}})
+    time.sleep(seconds)
+    assert counted(stage) == before
+    stage.proxy.fault = Fault()
+    return stage.until_ready("served", "late", seconds=BACK_SECONDS)
 
 
 def counted(stage: RealStage) -> set[str]:

@@ -12,9 +12,9 @@ def test_what_was_at_rest_was_never_written_again(rested: list[AtRest], measured
     time.sleep(max(0.0, REST_SECONDS - (now() - rest).total_seconds()))
     written = {}
     for each in rested:
-        audit = each.stage.bundle.cluster.audit
-        assert audit is not None
-        before, since = writes(each, audit)
+        log = each.stage.bundle.cluster.audit
+        assert log is not None
+        before, since = writes(each, log)
         assert before, f"nothing was written about {each.stage.namespace}, or nobody noted it"
         if since:
             written[each.stage.story] = [*since, *told_since(each)]
