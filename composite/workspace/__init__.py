@@ -95,9 +95,15 @@ def plan_kept(workspace: Workspace, seen: Seen, catalog: Catalog, now: datetime)
     Returns None where nothing was ever accepted and nothing was made.
 
     Raises:
-        Unplannable: Something was made, and what of cannot be told any more.
+        Unplannable: Something was made, and what of cannot be told any more, or not yet.
 
     """
+    known = seen.revisions[-1].number if seen.revisions else 0
+    if known and seen.newest_made > known:
+        raise Unplannable(
+            f"the Workspace is refused, and revision {seen.newest_made}, of which something was "
+            f"made, is not to be seen: the newest is {known}"
+        )
     try:
         plan = plan_accepted(workspace, seen, catalog, now)
     except Refusal as refusal:

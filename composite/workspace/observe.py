@@ -1,5 +1,6 @@
 """Step 1: from Metacontroller's JSON to the few facts a Workspace depends on."""
 
+import re
 from datetime import datetime
 
 from pydantic_core import from_json
@@ -25,6 +26,8 @@ CLAIM_KINDS = {
     Provisioner.MACHINE: names.MACHINES,
     Provisioner.NODECLAIM: names.NODECLAIMS,
 }
+# A revision's number as we write it; somebody may have written something else over it.
+NUMBER = re.compile("[0-9]{1,18}")
 # The steps of a Machine, in the order of their happening.
 CLAIM_STEPS = ("Launched", "Registered", "Initialized", "Ready")
 NOT_REPORTED = "its provisioner has not reported yet, is it running?"
@@ -109,20 +112,29 @@ class Seen(Value):
         """The nodes that pods of this Workspace are on."""
         return frozenset(pod.node for pod in self.pods if pod.node)
 
-    @property
-    def stranded(self) -> tuple[str, ...]:
+    def stranded(self, labels: dict[str, str]) -> tuple[str, ...]:
         """
-        Which pods are on nodes that are gone, each as a sentence.
+        Return which pods are on nodes that are gone or lost these labels, each as a sentence.
 
+        A node without the labels is sent for a while after an edit, and then no more: it counts as
+        gone from the beginning.
         Until they are collected, a minute later, whoever counts pods takes them for ready.
         https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-garbage-collection
         """
-        known = {"", *(node.name for node in self.nodes)}
+        wanted = labels.items()
+        known = {"", *(node.name for node in self.nodes if wanted <= node.labels.items())}
         return tuple(
             f"pod {pod.name} is on {pod.node}, which is gone or no node of it any more"
             for pod in self.pods
             if pod.node not in known and not (pod.job or pod.leaving or pod.ended)
         )
+
+    @property
+    def newest_made(self) -> int:
+        """The highest number of a revision that something was made of; 0 where none tells."""
+        told = [job.revision for job in self.jobs]
+        told += [self.workload.revision] if self.workload is not None else []
+        return max((int(number) for number in told if NUMBER.fullmatch(number)), default=0)
 
     @property
     def homeless_since(self) -> datetime | None:

@@ -22,6 +22,7 @@ from composite.workspace.rules import named_preset, notes, problems, read_spec
 from composite.workspace.server import (
     Server,
     expected_gpus,
+    gpus_of_nodes,
     gpus_per_pod,
     plan_server,
     runtime_notes,
@@ -183,11 +184,11 @@ def make_plan(
         node_plan = without_machines(node_plan)
     server = training = None
     if preset is not None:
-        gpus = gpus_per_pod(preset.gpu, row, resource, node_plan.nodes, seen.workload)
+        gpus = gpus_per_pod(preset.gpu, row, resource, node_plan, seen)
         server = plan_server(meta.name, meta.namespace, preset, inference, resource, catalog, gpus)
         server = as_accepted(server, before, seen.workload)
     if spec.tuning is not None and tuned is not None and config is not None:
-        gpus = gpus_per_pod(facts_of(tuned).gpu, row, resource, node_plan.nodes, None)
+        gpus = gpus_of_nodes(facts_of(tuned).gpu, row, resource, node_plan.nodes)
         training = plan_training(meta.name, tuned, spec.tuning, config, gpus, seen, catalog)
     return Plan(
         name=meta.name,

@@ -14,6 +14,7 @@ class SeenJob(Value):
     """A Job that trains, or trained; ``image`` is what it pushes, empty for a volume."""
 
     name: str
+    revision: str
     hash: str
     config: str
     image: str
@@ -48,6 +49,7 @@ def seen_job(sent: JsonObject) -> SeenJob:
     configs = [v.configMap.name for v in pod.volumes or () if v.configMap is not None]
     return SeenJob(
         name=job.metadata.name,
+        revision=job.metadata.annotations.get(names.ANNOTATION_REVISION, ""),
         hash=job.metadata.annotations.get(names.ANNOTATION_TRAINING_HASH, ""),
         config=next(iter(configs), ""),
         image=next((v.value for v in variables if v.name == IMAGE_VARIABLE), ""),

@@ -6,7 +6,8 @@ from composite import names
 from composite.catalog import AccessMode, Catalog, GpuNeed, InstanceType, Preset, Runtime, Weights
 from composite.models import Value
 from composite.workspace.api import Adapter, Inference, PresetRef, Resource, WorkspaceSpec
-from composite.workspace.observe import SeenNode, SeenWorkload
+from composite.workspace.nodes import NodePlan
+from composite.workspace.observe import Seen, SeenNode
 
 # The ordinal of a StatefulSet's pod, cut out of its host name by the shell that starts the server.
 POD_ORDINAL = "$(echo $HOSTNAME | grep -o '[^-]*$')"
@@ -223,19 +224,34 @@ def gpus_per_pod(
     gpu: GpuNeed,
     row: InstanceType | None,
     resource: Resource,
-    nodes: tuple[SeenNode, ...],
-    workload: SeenWorkload | None,
+    node_plan: NodePlan,
+    seen: Seen,
 ) -> int:
     """
     Return how many GPUs each pod asks for: all of its node, which is paid for as a whole.
 
-    That is the instance type's number. Where nodes of another type may be preferred, or the type
-    is not listed, it is what the nodes show when the pods are made. Once there are pods it stays
-    what it was then: a GPU less on a node, other nodes to prefer, or a better number in the table
-    are no reasons to restart the model.
+    Once there are pods it stays what it was then: a GPU less on a node, other nodes to prefer, or a
+    better number in the table are no reasons to restart the model. But where the scheduler finds no
+    room for a pod, and the nodes that wait for one have fewer, it would wait for ever.
     """
-    if workload is not None and workload.gpus:
-        return workload.gpus
+    running = seen.workload.gpus if seen.workload is not None else 0
+    if not running:
+        return gpus_of_nodes(gpu, row, resource, node_plan.nodes)
+    free = tuple(node for node in node_plan.nodes if node.name not in seen.pod_nodes)
+    if seen.homeless_since is None or not node_plan.ready or not free:
+        return running
+    return min(running, gpus_of_nodes(gpu, row, resource, free))
+
+
+def gpus_of_nodes(
+    gpu: GpuNeed, row: InstanceType | None, resource: Resource, nodes: tuple[SeenNode, ...]
+) -> int:
+    """
+    Return how many GPUs every one of the nodes has.
+
+    That is the instance type's number. Where nodes of another type may be preferred, or the type
+    is not listed, it is the least that one of them shows.
+    """
     if row is not None and not resource.preferredNodes:
         return row.gpuCount
     shown = [

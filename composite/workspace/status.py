@@ -208,7 +208,7 @@ def inference_ready(plan: Plan, seen: Seen, workspace: Workspace) -> Finding:
         return not_serving(asked_for(workspace, ABOUT_TO_BE_MADE, still_missing(plan)))
     kind, workload = seen.workload.kind.lower(), seen.workload
     # While nodes lack, a node that is not seen may just have lost its labels.
-    stranded = seen.stranded if plan.node_plan.ready else ()
+    stranded = seen.stranded(plan.labels) if plan.node_plan.ready else ()
     if is_serving(workload, plan) and not stranded:
         return Finding(
             type="InferenceReady",

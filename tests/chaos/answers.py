@@ -1,5 +1,6 @@
 """Laws of each answer of the hooks, held against its question."""
 
+import json
 from collections.abc import Iterator
 
 from composite import names
@@ -114,9 +115,35 @@ def kept_templates(played: Played) -> Iterator[str]:
         template = objects.canonical_json(made[0]["spec"]["template"])
         refused = condition(response["status"], "Accepted") == "False"
         known = before.get(uid)
+        if known is not None and waits_for_room(request):
+            known = known[0], with_gpus_of(known[1], template)
         if known is not None and template != known[1] and (refused or made_of == known[0]):
             yield f"{named(parent)}, question {number}: other pods, and nothing was changed"
         before[uid] = (known[0] if refused and known is not None else made_of, template)
+
+
+def waits_for_room(request: JsonObject) -> bool:
+    """Whether the scheduler finds no node for a pod: of fewer GPUs there may be some."""
+    pods = request["related"].get(names.PODS, {}).values()
+    scheduled = [objects.condition_of(pod, "PodScheduled") for pod in pods]
+    return any(found is not None and found["status"] == "False" for found in scheduled)
+
+
+def with_gpus_of(template: str, other: str) -> str:
+    """Return a pod template with the GPUs of another, where those are fewer."""
+    before, after = json.loads(template), json.loads(other)
+    for container, new in zip(
+        before["spec"]["containers"], after["spec"]["containers"], strict=False
+    ):
+        had, has = gpus_of(container), gpus_of(new)
+        if has and had and has < had:
+            container["resources"] = new["resources"]
+    return objects.canonical_json(before)
+
+
+def gpus_of(container: JsonObject) -> int:
+    """Return how many GPUs a container asks for."""
+    return int(((container.get("resources") or {}).get("limits") or {}).get(names.GPU, 0))
 
 
 def what_runs(parent: JsonObject) -> str:

@@ -24,6 +24,7 @@ from tests.chaos.way import is_end
 UNPLANNABLE = (
     "what was accepted cannot be planned any more",
     "the Workspace is refused, and no revision tells what was accepted",
+    "the Workspace is refused, and revision ",
 )
 
 
@@ -118,9 +119,9 @@ def is_lost(played: Played, workspace: JsonObject) -> bool:
     Whether nothing can be planned for a Workspace any more, and the hooks say so.
 
     It takes an edit of it or of the configuration that it names, which is refused, and that no
-    revision tells what was before: somebody deleted one, or it could not be made, since a write
-    failed or that of an earlier Workspace was there. Of one on its way out the namespace controller
-    may have taken both before it.
+    revision and no copy of the configuration tells what was before: somebody deleted one, or it
+    could not be made, since a write failed or that of an earlier Workspace was there. Of one on its
+    way out the namespace controller may have taken both before it.
     """
     failure = last_failure(played, workspace)
     if failure is None or not any(reason in failure for reason in UNPLANNABLE):
@@ -129,7 +130,7 @@ def is_lost(played: Played, workspace: JsonObject) -> bool:
         return True
     was_edited = workspace["metadata"]["generation"] > 1 or has_edited_config(played)
     unmade = any(isinstance(event, Writes | Recreate) for event in played.story.events)
-    return was_edited and (unmade or has_lost_revision(played, objects.uid_of(workspace)))
+    return was_edited and (unmade or has_lost_record(played, objects.uid_of(workspace)))
 
 
 def has_edited_config(played: Played) -> bool:
@@ -142,12 +143,12 @@ def has_edited_config(played: Played) -> bool:
     )
 
 
-def has_lost_revision(played: Played, uid: str) -> bool:
-    """Whether somebody deleted a revision of a Workspace."""
+def has_lost_record(played: Played, uid: str) -> bool:
+    """Whether somebody deleted a revision of a Workspace, or its copy of a configuration."""
     return any(
         change.manager == "user"
         and is_end(change)
-        and objects.kind_key(change.obj) == names.REVISIONS
+        and objects.kind_key(change.obj) in (names.REVISIONS, names.CONFIGMAPS)
         and (objects.controller_of(change.obj) or {}).get("uid") == uid
         for change in played.changes
     )

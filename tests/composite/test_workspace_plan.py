@@ -234,6 +234,32 @@ def test_nothing_is_answered_either_where_children_are_of_nothing_that_was_accep
     )
 
 
+def test_nor_where_what_runs_is_of_a_revision_that_is_not_heard_of_yet(catalog: Catalog) -> None:
+    """Falling back to the one before would make the pods anew, and once more a moment later."""
+    request = serving(catalog)
+    (workload,) = request["children"]["Deployment.apps/v1"].values()
+    workload["metadata"]["annotations"]["workspace.kaito.io/revision"] = "2"
+    request["parent"] = request["parent"] | {"inference": a_preset("bloom")}
+
+    with pytest.raises(Unplannable) as caught:
+        synced(request, catalog)
+
+    assert str(caught.value) == (
+        "the Workspace is refused, and revision 2, of which something was made, is not to be seen: "
+        "the newest is 1"
+    )
+
+
+@pytest.mark.parametrize("written", ["1", "", "two", "-2", "2.5", "9" * 30])
+def test_a_number_that_no_revision_can_have_hinders_nobody(catalog: Catalog, written: str) -> None:
+    request = serving(catalog)
+    (workload,) = request["children"]["Deployment.apps/v1"].values()
+    workload["metadata"]["annotations"]["workspace.kaito.io/revision"] = written
+    request["parent"] = request["parent"] | {"inference": a_preset("bloom")}
+
+    assert statuses(synced(request, catalog))["Accepted"] == "False"
+
+
 @pytest.mark.parametrize(
     "parent",
     [

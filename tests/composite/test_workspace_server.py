@@ -5,16 +5,21 @@ import pytest
 from composite.catalog import Catalog
 from composite.models import JsonObject
 from composite.workspace.api import WorkspaceSpec
-from composite.workspace.observe import SeenNode, SeenWorkload
+from composite.workspace.nodes import NodePlan
+from composite.workspace.observe import Seen, SeenNode
 from composite.workspace.server import (
     PlannedAdapter,
     Server,
     expected_gpus,
+    gpus_of_nodes,
     gpus_per_pod,
     plan_server,
 )
 from tests.composite.makers import (
+    EARLIER,
+    a_condition,
     a_node,
+    a_pod,
     a_preset,
     a_private_preset,
     a_request,
@@ -31,6 +36,11 @@ LLAMA = "inference_api.py --max_batch_size=8 --max_seq_len=512"
 ACCELERATE = (
     "accelerate launch --gpu_ids=all --machine_rank=0 --num_machines=1 --num_processes=1 "
     "inference_api.py --pipeline=text-generation"
+)
+
+
+HOMELESS = a_pod(
+    "new", conditions=[a_condition("PodScheduled", "False", lastTransitionTime=EARLIER)]
 )
 
 
@@ -231,7 +241,11 @@ def seen_nodes(*nodes: JsonObject) -> tuple[SeenNode, ...]:
     return seen_by(a_request(related=nodes)).nodes
 
 
-def running(gpus: int) -> SeenWorkload:
+def on_node(pod: JsonObject, name: str) -> JsonObject:
+    return {**pod, "spec": {"nodeName": name}}
+
+
+def running(gpus: int, *world: JsonObject) -> Seen:
     deployment = a_workload(
         {
             "apiVersion": "apps/v1",
@@ -240,9 +254,19 @@ def running(gpus: int) -> SeenWorkload:
             "spec": {"replicas": 1, "template": a_pod_template(gpus)},
         }
     )
-    found = seen_by(a_request(children=[deployment])).workload
-    assert found is not None
-    return found
+    return seen_by(a_request(children=[deployment], related=world))
+
+
+def chosen(*nodes: JsonObject, lacking: tuple[str, ...] = ()) -> NodePlan:
+    return NodePlan(
+        machines=(),
+        nodes=seen_nodes(*nodes),
+        in_use=(),
+        strangers=(),
+        lacking=lacking,
+        failing=False,
+        look_again=None,
+    )
 
 
 @pytest.mark.parametrize(
@@ -292,14 +316,48 @@ def test_a_pod_asks_for_all_gpus_of_its_node(
     row = catalog.instance_types.get(instance_type)
     preset = catalog.presets["falcon-40b"]
 
-    assert gpus_per_pod(preset.gpu, row, resource, seen_nodes(*nodes), None) == expected
+    assert gpus_of_nodes(preset.gpu, row, resource, seen_nodes(*nodes)) == expected
 
 
 def test_what_runs_keeps_its_gpus_when_a_node_shows_fewer(catalog: Catalog) -> None:
     resource = a_spec(resource=a_resource(instanceType="Standard_Nsku")).resource
-    nodes = seen_nodes(a_node(instance_type="Standard_Nsku", gpus=3))
+    nodes = chosen(a_node(instance_type="Standard_Nsku", gpus=3))
 
     assert gpus_per_pod(catalog.presets["phi-2"].gpu, None, resource, nodes, running(4)) == 4
+
+
+@pytest.mark.parametrize(
+    ("pods", "nodes", "expected"),
+    [
+        pytest.param([HOMELESS], chosen(a_node("bought", gpus=1)), 1, id="a node has fewer"),
+        pytest.param([HOMELESS], chosen(a_node("bought", gpus=4)), 2, id="a node has more"),
+        pytest.param([HOMELESS], chosen(lacking=("a node",)), 2, id="no node yet"),
+        pytest.param(
+            [HOMELESS], chosen(a_node("bought", gpus=0), lacking=("GPUs",)), 2, id="no GPUs yet"
+        ),
+        pytest.param([], chosen(a_node("bought", gpus=1)), 2, id="no pod looks for room"),
+        pytest.param(
+            [on_node(a_pod("old"), "taken"), HOMELESS],
+            chosen(a_node("taken", gpus=1)),
+            2,
+            id="the old pod is on the node with fewer",
+        ),
+        pytest.param(
+            [on_node(a_pod("other"), "taken"), HOMELESS],
+            chosen(a_node("bought", gpus=1), a_node("taken", gpus=2)),
+            1,
+            id="of two pods one has found a node",
+        ),
+    ],
+)
+def test_a_pod_that_finds_no_room_asks_for_what_the_free_nodes_have(
+    catalog: Catalog, pods: list[JsonObject], nodes: NodePlan, expected: int
+) -> None:
+    resource = a_spec(resource=a_resource(preferredNodes=["taken"])).resource
+    row = catalog.instance_types["Standard_NC24s_v3"]
+    gpu = catalog.presets["phi-2"].gpu
+
+    assert gpus_per_pod(gpu, row, resource, nodes, running(2, *pods)) == expected
 
 
 def test_a_node_must_show_all_its_gpus_before_pods_come(catalog: Catalog) -> None:

@@ -27,6 +27,7 @@ STATED = {
 UNPLANNABLE = (
     "what was accepted cannot be planned any more: ",
     "the Workspace is refused, and no revision tells what was accepted",
+    "the Workspace is refused, and revision ",
     "the request holds no ",
     "this installation makes no nodes: its provisioner is none",
 )
