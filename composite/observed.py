@@ -42,8 +42,10 @@ class Conditions(Observed):
 
     def condition(self, name: str) -> Condition:
         """Return the condition called ``name``; one that is absent is Unknown."""
-        found = (condition for condition in self.conditions if condition.type == name)
-        return next(found, Condition(type=name))
+        for condition in self.conditions:
+            if condition.type == name:
+                return condition
+        return Condition(type=name)
 
 
 class Taint(Observed):

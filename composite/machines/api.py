@@ -15,12 +15,6 @@ class Namespace(Observed):
     metadata: ObjectMeta
 
 
-class Deletion(Observed):
-    """When somebody deleted an object, of whose metadata nothing else is read."""
-
-    deletionTimestamp: AwareDatetime | None = None
-
-
 class WantedMachine(Observed):
     """A node that a Workspace planned, as its status has it."""
 

@@ -1,18 +1,29 @@
 """Step 1: which Machines there are, whose they are, and what each Workspace says."""
 
-from pydantic import ValidationError
+from datetime import datetime
+from typing import NamedTuple
+
+from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
 from composite import names, observed
 from composite.catalog import Provisioner
-from composite.machines.api import Deletion, Namespace, Workspace, read_workspace
+from composite.machines.api import Namespace, Workspace, read_workspace
 from composite.metacontroller import DecoratorRequest
-from composite.models import JsonObject, Value
+from composite.models import JsonObject
 from composite.refusal import Unplannable
 
+TIME: TypeAdapter[datetime] = TypeAdapter(AwareDatetime)
 KINDS = {Provisioner.MACHINE: names.MACHINES, Provisioner.NODECLAIM: names.NODECLAIMS}
 
 
-class SeenWorkspace(Value):
+class SeenMachine(NamedTuple):
+    """A Machine, with the name of the Workspace that it is labelled for, and when it was made."""
+
+    owner: str
+    made: datetime | None
+
+
+class SeenWorkspace(NamedTuple):
     """
     A Workspace of the namespace; ``plan`` is None where it says nothing that can be acted on.
 
@@ -22,15 +33,31 @@ class SeenWorkspace(Value):
     name: str
     plan: Workspace | None
     named: frozenset[str]
+    made: datetime | None
     going: bool
 
+    def may_keep(self, name: str, machine: SeenMachine) -> bool:
+        """
+        Whether a Machine may be this Workspace's, so far as can be told without its plan.
 
-class Seen(Value):
-    """The Machines of a namespace by name, with the Workspace each is labelled for."""
+        One that is older than it was an earlier Workspace's of the same name.
+        """
+        if name in self.named:
+            return True
+        older = machine.made and self.made and machine.made < self.made
+        return machine.owner == self.name and not older
+
+
+class Seen(NamedTuple):
+    """The Machines of a namespace by name, and its Workspaces."""
 
     namespace: str
-    machines: dict[str, str]
+    machines: dict[str, SeenMachine]
     workspaces: tuple[SeenWorkspace, ...]
+
+    def owner_of(self, name: str) -> str | None:
+        """Return the Workspace that a Machine is labelled for; None where there is no Machine."""
+        return self.machines[name].owner if name in self.machines else None
 
 
 def observe(request: DecoratorRequest[Namespace], provisioner: Provisioner) -> Seen:
@@ -52,7 +79,10 @@ def observe(request: DecoratorRequest[Namespace], provisioner: Provisioner) -> S
     return Seen(
         namespace=request.object.metadata.name,
         machines={
-            name: observed.Object.read(sent).metadata.labels.get(names.LABEL_WORKSPACE, "")
+            name: SeenMachine(
+                owner=observed.Object.read(sent).metadata.labels.get(names.LABEL_WORKSPACE, ""),
+                made=time_of(sent, "creationTimestamp"),
+            )
             for name, sent in sorted(request.attachments[kind].items())
         },
         workspaces=tuple(
@@ -60,22 +90,24 @@ def observe(request: DecoratorRequest[Namespace], provisioner: Provisioner) -> S
                 name=key.partition("/")[2],
                 plan=current(read_workspace(sent)),
                 named=named_machines(sent),
-                going=is_going(sent),
+                made=time_of(sent, "creationTimestamp"),
+                going=time_of(sent, "deletionTimestamp") is not None,
             )
             for key, sent in sorted(workspaces.items())
         ),
     )
 
 
-def is_going(sent: JsonObject) -> bool:
-    """Whether somebody deleted a Workspace; what is no time says nothing of the kind."""
+def time_of(sent: JsonObject, field: str) -> datetime | None:
+    """Return a time in an object's metadata; None where there is none, or what is no time."""
     meta = sent.get("metadata")
-    if not isinstance(meta, dict) or not isinstance(meta.get("deletionTimestamp"), str):
-        return False
+    told = meta.get(field) if isinstance(meta, dict) else None
+    if not isinstance(told, str):
+        return None
     try:
-        return Deletion.model_validate(meta).deletionTimestamp is not None
+        return TIME.validate_python(told)
     except ValidationError:
-        return False
+        return None
 
 
 def named_machines(sent: JsonObject) -> frozenset[str]:

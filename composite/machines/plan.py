@@ -7,18 +7,18 @@ Whatever cannot be read keeps what it has, and never touches its neighbours.
 """
 
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from composite.catalog import Catalog
 from composite.machines.api import WantedMachine, Workspace
 from composite.machines.observe import Seen
-from composite.models import Value
 
 # When to look again for a Machine that was to be made. Metacontroller may never hear of one that
 # came and went while its watch was broken; nobody would plan the next attempt then.
 LOOK_FOR_MACHINES = timedelta(seconds=15)
 
 
-class PlannedMachine(Value):
+class PlannedMachine(NamedTuple):
     """A Machine to be, for whom, and whether it is one with GPUs."""
 
     workspace: str
@@ -26,7 +26,7 @@ class PlannedMachine(Value):
     gpu: bool
 
 
-class Plan(Value):
+class Plan(NamedTuple):
     """Machines to write out, names that stay as they are, and when to look again."""
 
     namespace: str
@@ -44,11 +44,7 @@ def make_plan(seen: Seen, catalog: Catalog, now: datetime) -> Plan:
         if workspace.going:
             continue
         if workspace.plan is None:
-            kept += [
-                name
-                for name, owner in seen.machines.items()
-                if owner == workspace.name or name in workspace.named
-            ]
+            kept += [name for name, each in seen.machines.items() if workspace.may_keep(name, each)]
             continue
         for machine in to_be(workspace.name, workspace.plan, seen):
             later = machine.notBefore if machine.name not in seen.machines else None
@@ -60,7 +56,7 @@ def make_plan(seen: Seen, catalog: Catalog, now: datetime) -> Plan:
                 wanted.setdefault(machine.name, planned)
     if wanted.keys() - seen.machines.keys():
         waiting.append(now + LOOK_FOR_MACHINES)
-    kept += [name for name, owner in seen.machines.items() if not owner]
+    kept += [name for name, machine in seen.machines.items() if not machine.owner]
     return Plan(
         namespace=seen.namespace,
         wanted=tuple(wanted.values()),
@@ -80,7 +76,7 @@ def to_be(name: str, workspace: Workspace, seen: Seen) -> list[WantedMachine]:
     listed = [
         machine
         for machine in workspace.status.machines
-        if workspace.names_as_its_own(machine) or seen.machines.get(machine.name) == name
+        if workspace.names_as_its_own(machine) or seen.owner_of(machine.name) == name
     ]
     there = [machine for machine in listed if machine.name in seen.machines]
     new = [

@@ -1,13 +1,11 @@
 """What a condition says, before it is known when it began to be so."""
 
-from typing import Literal, TypeAlias
-
-from composite.models import Value
+from typing import Literal, NamedTuple, TypeAlias
 
 ConditionStatus: TypeAlias = Literal["True", "False", "Unknown"]
 
 
-class Finding(Value):
+class Finding(NamedTuple):
     """One thing that is so, is not so, or is not known, and why."""
 
     type: str

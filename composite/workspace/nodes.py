@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from composite import names, observed
 from composite.catalog import Provisioner
-from composite.models import JsonObject, Value
+from composite.models import JsonObject
 from composite.workspace.api import (
     MAX_MESSAGE,
     ParentMeta,
@@ -36,7 +37,7 @@ ROOM_GRACE = timedelta(minutes=1)
 NODE_GRACE = timedelta(minutes=5)
 
 
-class NodeNeed(Value):
+class NodeNeed(NamedTuple):
     """
     What the pods will ask of each node.
 
@@ -49,7 +50,7 @@ class NodeNeed(Value):
     over: bool = False
 
 
-class NodePlan(Value):
+class NodePlan(NamedTuple):
     """
     The chosen nodes, the Machines that shall exist, and what the missing nodes wait for.
 
@@ -109,7 +110,9 @@ def plan_nodes(
         going = need.over or meta.deletionTimestamp is not None
         if need.over:
             listed = tuple(m for m in listed if is_there(seen.claims.get(m.name)))
-        kept = [advanced(m, meta.uid, seen, now, going=going) for m in listed]
+        # Of one that there is beyond what is asked for, no other takes the place.
+        next_ones = ((m, advanced(m, meta.uid, seen, now, going=going)) for m in listed)
+        kept = [new for m, new in next_ones if new.name == m.name or m.index < resource.count]
         wanted = 0 if going else resource.count - existing
         machines = with_missing(kept, meta.uid, resource, need.disk, wanted)
     lacking = [*no_gpus(selected, resource, need)]
@@ -160,7 +163,7 @@ def with_labels(seen: Seen, resource: Resource) -> Seen:
     """
     wanted = resource.node_labels.items()
     nodes = tuple(node for node in seen.nodes if wanted <= node.labels.items())
-    return seen.model_copy(update={"nodes": nodes})
+    return seen._replace(nodes=nodes)
 
 
 def belongs(node: SeenNode, meta: ParentMeta, own_nodes: Iterable[str]) -> bool:
@@ -341,12 +344,14 @@ def full_nodes(seen: Seen, own_nodes: Iterable[str], now: datetime) -> frozenset
     """
     Return the existing nodes that have no room, as far as a Workspace can tell.
 
-    For too long there is none for a pod of its, and none of its pods is on them.
+    For too long there is none for a pod of its, and none of its pods is on them. Of one with fewer
+    GPUs than the pods ask for that says nothing.
     """
     since = seen.homeless_since
     if since is None or now - since < ROOM_GRACE:
         return frozenset()
-    others = (node.name for node in seen.nodes if node.name not in own_nodes)
+    asked = seen.workload.gpus if seen.workload is not None else 0
+    others = (n.name for n in seen.nodes if n.name not in own_nodes and n.gpus >= asked)
     return frozenset(name for name in others if name not in seen.pod_nodes)
 
 

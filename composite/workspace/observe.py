@@ -2,13 +2,14 @@
 
 import re
 from datetime import datetime
+from typing import NamedTuple
 
 from pydantic_core import from_json
 
 from composite import names, observed
 from composite.catalog import Provisioner
 from composite.metacontroller import SyncRequest, sent_objects
-from composite.models import JsonObject, Value, sorted_json
+from composite.models import JsonObject, sorted_json
 from composite.quantity import parse_quantity
 from composite.workspace.api import SeenTraining, Workspace
 from composite.workspace.seen_jobs import (
@@ -33,7 +34,7 @@ CLAIM_STEPS = ("Launched", "Registered", "Initialized", "Ready")
 NOT_REPORTED = "its provisioner has not reported yet, is it running?"
 
 
-class SeenNode(Value):
+class SeenNode(NamedTuple):
     """A node that carries the labels the Workspace asks for."""
 
     name: str
@@ -52,7 +53,7 @@ class SeenNode(Value):
         return self.labels.get(names.LABEL_INSTANCE_TYPE, "")
 
 
-class SeenClaim(Value):
+class SeenClaim(NamedTuple):
     """A Machine or NodeClaim of this Workspace."""
 
     name: str
@@ -64,7 +65,7 @@ class SeenClaim(Value):
     message: str
 
 
-class SeenWorkload(Value):
+class SeenWorkload(NamedTuple):
     """The Deployment or StatefulSet that serves."""
 
     kind: str
@@ -78,7 +79,7 @@ class SeenWorkload(Value):
     failure: str
 
 
-class SeenRevision(Value):
+class SeenRevision(NamedTuple):
     """What was accepted of the Workspace at some time."""
 
     name: str
@@ -88,7 +89,7 @@ class SeenRevision(Value):
     server: JsonObject | None = None
 
 
-class Seen(Value):
+class Seen(NamedTuple):
     """The world as last observed; nothing here is a wish."""
 
     claims: dict[str, SeenClaim]
@@ -175,24 +176,24 @@ def observe(request: SyncRequest[Workspace], provisioner: Provisioner) -> Seen:
 def seen_claim(sent: JsonObject) -> SeenClaim:
     """Read a Machine (conditions MachineLaunched ...) or a NodeClaim (Launched ...)."""
     claim = observed.Claim.read(sent)
-    steps = [claim_step(claim.status, step) for step in CLAIM_STEPS]
+    told = {condition.type: condition for condition in claim.status.conditions}
+    steps = [claim_step(told, step) for step in CLAIM_STEPS]
     undone = next((step for step in steps if step.status != "True"), steps[-1])
-    told = ": ".join(filter(None, (undone.type, undone.message or undone.reason)))
+    message = ": ".join(filter(None, (undone.type, undone.message or undone.reason)))
     return SeenClaim(
         name=claim.metadata.name,
         node=claim.status.nodeName,
-        ready=claim.status.condition("Ready").status == "True",
+        ready=steps[-1].status == "True",
         deleting=claim.metadata.deletionTimestamp is not None,
         failed=steps[0].status == "False",
         unavailable=steps[0].status == "False" and names.UNAVAILABLE in steps[0].message,
-        message=told if claim.status.conditions else NOT_REPORTED,
+        message=message if told else NOT_REPORTED,
     )
 
 
-def claim_step(status: observed.ClaimStatus, step: str) -> observed.Condition:
+def claim_step(told: dict[str, observed.Condition], step: str) -> observed.Condition:
     """Return the condition of a step, whichever of its two names it goes by."""
-    old = status.condition(f"Machine{step}")
-    return old if any(c.type == old.type for c in status.conditions) else status.condition(step)
+    return told.get(f"Machine{step}") or told.get(step) or observed.Condition(type=step)
 
 
 def seen_node(sent: JsonObject) -> SeenNode:

@@ -1,10 +1,11 @@
 """Step 2: decide. Everything that needs judgement happens here, in our own words."""
 
 from datetime import datetime
+from typing import NamedTuple
 
 from composite import names
 from composite.catalog import Catalog, Preset, Weights
-from composite.models import JsonObject, Value
+from composite.models import JsonObject
 from composite.refusal import Refusal
 from composite.workspace.adapters import resolved_images, with_images
 from composite.workspace.api import Inference, Resource, Workspace, WorkspaceSpec
@@ -15,6 +16,7 @@ from composite.workspace.revisions import (
     last_accepted,
     plan_revisions,
     resolved_before,
+    revision_data,
     served_images,
     what_runs,
 )
@@ -56,7 +58,7 @@ RESOLVED = ("command", "image")
 TEMPLATE_DISK = "0"
 
 
-class Plan(Value):
+class Plan(NamedTuple):
     """Every decision needed to build the children; no decision is left for later."""
 
     name: str
@@ -161,7 +163,8 @@ def make_plan(
 
     """
     meta, resource = workspace.metadata, spec.resource
-    before = resolved_before(spec, seen.revisions)
+    data = revision_data(spec)
+    before = resolved_before(data, seen.revisions)
     inference = with_images(
         spec.inference or Inference(), meta.namespace, seen, before, served_images(seen.revisions)
     )
@@ -204,7 +207,7 @@ def make_plan(
         distributed=is_distributed(preset),
         load_balanced=(meta.annotations or {}).get(names.ANNOTATION_ENABLE_LB) == "True",
         workload=is_wanted(node_plan, seen, training, trained=trained),
-        revisions=plan_revisions(meta.name, spec, resolved(server, inference), seen.revisions),
+        revisions=plan_revisions(meta.name, data, resolved(server, inference), seen.revisions),
         notes=(
             *notes(spec, catalog),
             *runtime_notes(spec, catalog, server),
@@ -258,7 +261,7 @@ def is_pusher_seen(seen: Seen) -> bool:
 
 def without_machines(node_plan: NodePlan) -> NodePlan:
     """Return a plan in which no Machine is wanted any more."""
-    return node_plan.model_copy(update={"machines": (), "lacking": (), "in_use": ()})
+    return node_plan._replace(machines=(), lacking=(), in_use=())
 
 
 def disk_of(preset: Preset | None, tuned: Preset | None) -> str:
@@ -286,8 +289,8 @@ def as_accepted(server: Server, before: JsonObject | None, workload: SeenWorkloa
         return server
     # One without a revision is Kaito's, and is only taken over.
     seen = workload.deadline_seconds if workload is not None and workload.revision else None
-    kept |= {"deadline_seconds": seen or server.deadline_seconds}
-    return server.model_copy(update={**kept, "weights": found})
+    deadline_seconds = seen or server.deadline_seconds
+    return server._replace(**kept, weights=found, deadline_seconds=deadline_seconds)
 
 
 def resolved(server: Server | None, inference: Inference) -> JsonObject | None:
@@ -295,7 +298,9 @@ def resolved(server: Server | None, inference: Inference) -> JsonObject | None:
     if server is None:
         return None
     images = resolved_images(inference)
-    chosen = server.model_dump(mode="json", include={*RESOLVED, "weights"}, exclude_none=True)
+    chosen = {key: getattr(server, key) for key in RESOLVED}
+    if server.weights is not None:
+        chosen |= {"weights": server.weights.model_dump(mode="json", exclude_none=True)}
     return {**chosen, "adapters": images} if images else chosen
 
 

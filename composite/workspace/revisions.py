@@ -8,9 +8,11 @@ Source: https://github.com/kaito-project/kaito/blob/v0.3.2/pkg/controllers/works
 
 import hashlib
 import json
+import re
 from itertools import takewhile
+from typing import NamedTuple
 
-from composite.models import JsonObject, Value, sorted_json
+from composite.models import JsonObject, sorted_json
 from composite.workspace.api import Inference, WorkspaceSpec
 from composite.workspace.observe import SeenRevision
 
@@ -21,15 +23,11 @@ MAPS = ("matchLabels", "template", "volumeSource")
 SHORTEST_HASH = 5
 
 # What Go's encoder escapes beyond JSON's own rules. https://pkg.go.dev/encoding/json#Marshal
-GO_ESCAPES = str.maketrans(
-    {
-        c: f"\\u{ord(c):04x}"
-        for c in ("<", ">", "&", "\N{LINE SEPARATOR}", "\N{PARAGRAPH SEPARATOR}")
-    }
-)
+GO_ESCAPED = re.compile("[<>&\N{LINE SEPARATOR}\N{PARAGRAPH SEPARATOR}]")
+ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
 
-class PlannedRevision(Value):
+class PlannedRevision(NamedTuple):
     """
     One ControllerRevision that shall exist.
 
@@ -45,24 +43,24 @@ class PlannedRevision(Value):
 
 
 def plan_revisions(
-    name: str, spec: WorkspaceSpec, server: JsonObject | None, seen: tuple[SeenRevision, ...]
+    name: str, data: JsonObject, server: JsonObject | None, seen: tuple[SeenRevision, ...]
 ) -> tuple[PlannedRevision, ...]:
     """
-    Return the history with the accepted spec as its newest member, oldest first.
+    Return the history with the accepted spec, as it is stored, as its newest member, oldest first.
 
     A spec that was accepted before gets its old revision back under a new number, as a Deployment
     rolled back does; numbers only rise.
     """
-    digest = spec_hash(spec)
+    digest = data_hash(data)
     newest = seen[-1] if seen else None
     if newest is not None and newest.hash == digest:
-        current = kept(newest).model_copy(update={"server": server})
+        current = kept(newest)._replace(server=server)
     else:
         current = PlannedRevision(
             name=revision_name(name, digest, seen),
             number=newest.number + 1 if newest is not None else 1,
             hash=digest,
-            data=revision_data(spec),
+            data=data,
             server=server,
         )
     older = [kept(revision) for revision in seen if revision.name != current.name]
@@ -92,21 +90,20 @@ def last_accepted(seen: tuple[SeenRevision, ...]) -> JsonObject | None:
     return seen[-1].data if seen else None
 
 
-def spec_hash(spec: WorkspaceSpec) -> str:
+def data_hash(data: JsonObject) -> str:
     """
-    Return Kaito's hash of a spec: SHA-256 over three lines of JSON as Go writes it.
+    Return Kaito's hash of a stored spec: SHA-256 over three lines of JSON as Go writes it.
 
     Equal to Kaito's for presets, so that a Workspace that Kaito served keeps its revision.
     """
     fields = ("resource", "inference", "tuning")
-    data = revision_data(spec)
     lines = "".join(f"{go_json(data.get(field))}\n" for field in fields)
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def go_json(value: object) -> str:
     """Write JSON as Go does: no blanks, non-ASCII as it is, HTML's characters escaped."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).translate(GO_ESCAPES)
+    return GO_ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", ENCODER.encode(value))
 
 
 def revision_data(spec: WorkspaceSpec) -> JsonObject:
@@ -145,9 +142,9 @@ def what_runs(data: JsonObject) -> JsonObject:
     return {**data, "resource": {k: v for k, v in written.items() if k != "preferredNodes"}}
 
 
-def resolved_before(spec: WorkspaceSpec, seen: tuple[SeenRevision, ...]) -> JsonObject | None:
+def resolved_before(data: JsonObject, seen: tuple[SeenRevision, ...]) -> JsonObject | None:
     """Return what the newest was resolved to when it was accepted, or None if this is another."""
-    wanted = what_runs(revision_data(spec))
+    wanted = what_runs(data)
     known = takewhile(lambda revision: what_runs(revision.data) == wanted, reversed(seen))
     return next((revision.server for revision in known if revision.server is not None), None)
 

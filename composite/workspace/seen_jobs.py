@@ -1,8 +1,10 @@
 """What the Jobs of a Workspace say, and the configurations they are given."""
 
+from typing import NamedTuple
+
 from composite import names, observed
 from composite.metacontroller import SyncRequest, sent_objects
-from composite.models import JsonObject, Value
+from composite.models import JsonObject
 from composite.workspace.api import SeenTraining, Workspace
 from composite.workspace.related import named_config, tuning_workspaces
 
@@ -10,7 +12,7 @@ from composite.workspace.related import named_config, tuning_workspaces
 IMAGE_VARIABLE = "ADAPTER_IMAGE"
 
 
-class SeenJob(Value):
+class SeenJob(NamedTuple):
     """A Job that trains, or trained; ``image`` is what it pushes, empty for a volume."""
 
     name: str
@@ -25,7 +27,7 @@ class SeenJob(Value):
     message: str
 
 
-class SeenConfig(Value):
+class SeenConfig(NamedTuple):
     """A training configuration as somebody wrote it; ``text`` is None where the key is missing."""
 
     name: str

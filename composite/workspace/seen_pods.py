@@ -2,9 +2,10 @@
 
 import re
 from datetime import datetime
+from typing import NamedTuple
 
 from composite import names, observed
-from composite.models import JsonObject, Value
+from composite.models import JsonObject
 
 JOB_LABELS = ("batch.kubernetes.io/job-name", "job-name")
 
@@ -15,7 +16,7 @@ DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 LAST_WORDS = 600
 
 
-class SeenPod(Value):
+class SeenPod(NamedTuple):
     """
     A pod of this Workspace.
 

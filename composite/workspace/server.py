@@ -1,10 +1,10 @@
 """How the model server is run: image, command line, GPUs, adapters."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from composite import names
 from composite.catalog import AccessMode, Catalog, GpuNeed, InstanceType, Preset, Runtime, Weights
-from composite.models import Value
 from composite.workspace.api import Adapter, Inference, PresetRef, Resource, WorkspaceSpec
 from composite.workspace.nodes import NodePlan
 from composite.workspace.observe import Seen, SeenNode
@@ -13,7 +13,7 @@ from composite.workspace.observe import Seen, SeenNode
 POD_ORDINAL = "$(echo $HOSTNAME | grep -o '[^-]*$')"
 
 
-class PlannedAdapter(Value):
+class PlannedAdapter(NamedTuple):
     """
     One adapter image, copied beside the model before the server starts.
 
@@ -28,7 +28,7 @@ class PlannedAdapter(Value):
     strength: str
 
 
-class Server(Value):
+class Server(NamedTuple):
     """
     Everything about the container that serves a preset.
 

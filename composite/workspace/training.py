@@ -9,11 +9,12 @@ import json
 import posixpath
 from collections.abc import Iterator
 from difflib import get_close_matches
+from typing import NamedTuple
 
 from composite import names
 from composite.catalog import Catalog, ParameterKind, Preset, Weights
 from composite.catalog import Tuning as TuningFacts
-from composite.models import JsonObject, Value
+from composite.models import JsonObject
 from composite.refusal import Problem, Refusal
 from composite.workspace.api import DataDestination, DataSource, SeenTraining, Tuning
 from composite.workspace.observe import Seen
@@ -39,7 +40,7 @@ KINDS: dict[ParameterKind, tuple[tuple[type, ...], str]] = {
 }
 
 
-class Training(Value):
+class Training(NamedTuple):
     """Everything about one training; equal trainings have an equal ``hash``."""
 
     job: str

@@ -15,6 +15,7 @@ from composite.simulate.informers import AT_ONCE, Delivery
 from composite.simulate.objects import Ref
 from composite.simulate.scenario import Delays, Faults, Promise, Scenario
 from composite.simulate.store import Change
+from composite.simulate.syncing import LAST_RETRY_SECONDS
 from presets import load_catalog
 from tests.chaos import events
 from tests.chaos.allowed import WRITTEN, require_allowed
@@ -118,10 +119,10 @@ class Stage:
         self._heal()
         ended = self.mark()
         self.hooks.counts = True
-        settled = self.cluster.run()
+        settled = self._rest()
         if self._has_missed_something():
             self.cluster.resync()
-            settled = self.cluster.run()
+            settled = self._rest()
         rest = self.mark()
         circles = not self.cluster.is_quiet
         self.cluster.run(until=self._clock.seconds + (ROUNDS if circles else HOURS))
@@ -153,6 +154,19 @@ class Stage:
             len(cluster.timeline),
             cluster.clock.seconds,
         )
+
+    def _rest(self) -> bool:
+        """
+        Play until nothing changes any more, and tell whether that came about.
+
+        Where something goes round in circles, a sync that failed while the hooks were away may be
+        tried again only later: each is within the longest back-off.
+        """
+        settled = self.cluster.run()
+        if settled and not self.cluster.is_quiet:
+            self.cluster.run(until=self._clock.seconds + LAST_RETRY_SECONDS)
+            settled = self.cluster.run()
+        return settled
 
     def _has_missed_something(self) -> bool:
         """

@@ -41,10 +41,13 @@ def can_be_ready_is_ready(played: Played) -> Iterator[str]:
 def lacks(played: Played, workspace: JsonObject) -> Iterator[str]:
     """Say what an accepted Workspace has not, and nothing of the story hinders it."""
     asked = int(workspace["resource"].get("count", 1))
-    there = len(own_claims(played, workspace)) + len(fitting_nodes(played, workspace))
+    claims, nodes = own_claims(played, workspace), fitting_nodes(played, workspace)
+    there = len(claims) + len(nodes)
     if there < asked and played.story.provisioner is not Provisioner.NONE:
         yield f"{named(workspace)} has {there} claims and nodes, and asks for {asked}"
-    if any(hindrances(played, workspace, lacking=asked - there)):
+    if any(
+        hindrances(played, workspace, lacking=asked - there + len(taken(played, workspace, nodes)))
+    ):
         return
     if "tuning" in workspace and not has_job(played, workspace):
         yield f"{named(workspace)} trains nothing, and nothing hinders it"
@@ -155,6 +158,13 @@ def fits(node: JsonObject, workspace: JsonObject, *, in_use: bool) -> bool:
             or node["metadata"]["name"] in (resource.get("preferredNodes") or ())
         )
     )
+
+
+def taken(played: Played, workspace: JsonObject, nodes: list[JsonObject]) -> list[JsonObject]:
+    """Return the Nodes on which only pods of others are: each has all the GPUs of its node."""
+    mine = own_nodes(played, workspace)
+    used = {pod["spec"].get("nodeName") for pod in played.cluster.store.list_of(names.PODS)} - mine
+    return [node for node in nodes if node["metadata"]["name"] in used]
 
 
 def is_open(node: JsonObject) -> bool:

@@ -107,6 +107,29 @@ def test_a_workspace_that_cannot_be_acted_on_keeps_its_machines(
     assert names(catalog, [UNREADABLE[case]], [made()]) == [MINE]
 
 
+@pytest.mark.parametrize(
+    ("workspace_made", "kept"),
+    [("10:59:59Z", True), ("11:00:00Z", True), ("11:00:01Z", False), ("soon", True)],
+)
+def test_but_none_of_an_earlier_workspace_of_its_name(
+    catalog: Catalog, workspace_made: str, *, kept: bool
+) -> None:
+    """It was deleted and made anew, and its Machine was not heard of until now."""
+    lagging = wanting(generation=2, creationTimestamp=f"2026-01-01T{workspace_made}")
+    machine = made()
+    machine["metadata"]["creationTimestamp"] = "2026-01-01T11:00:00Z"
+
+    assert names(catalog, [lagging], [machine]) == ([MINE] if kept else [])
+
+
+def test_nor_is_one_taken_that_its_status_names(catalog: Catalog) -> None:
+    lagging = wanting(an_entry(), generation=2, creationTimestamp="2026-01-01T11:00:01Z")
+    machine = made()
+    machine["metadata"]["creationTimestamp"] = "2026-01-01T11:00:00Z"
+
+    assert names(catalog, [lagging], [machine]) == [MINE]
+
+
 @pytest.mark.parametrize("case", UNREADABLE)
 def test_and_gets_no_new_ones(catalog: Catalog, case: str) -> None:
     assert names(catalog, [UNREADABLE[case]], []) == []

@@ -57,6 +57,11 @@ def image_of(answer: JsonObject) -> str:
     return str(container["image"])
 
 
+def gpus_of(answer: JsonObject) -> str:
+    [container] = the(answer, "Deployment")["spec"]["template"]["spec"]["containers"]
+    return str(container["resources"]["limits"]["nvidia.com/gpu"])
+
+
 # --- a new catalog ------------------------------------------------------------------------------
 
 
@@ -126,6 +131,31 @@ def test_an_edit_of_the_adapters_takes_the_image_of_the_catalog(catalog: Catalog
     answer = synced(afterwards(request, synced(request, catalog), parent=edit, ready=None), later)
 
     assert image_of(answer).endswith(":9.9.9")
+
+
+def without_revisions(request: JsonObject) -> JsonObject:
+    """Return the request after somebody deleted what was kept of the Workspace."""
+    return {**request, "children": request["children"] | {"ControllerRevision.apps/v1": {}}}
+
+
+def test_once_its_revisions_are_deleted_it_takes_the_image_of_the_catalog(
+    catalog: Catalog,
+) -> None:
+    request = without_revisions(serving(catalog))
+
+    same, later = synced(request, catalog), synced(request, with_image(catalog, "9.9.9"))
+
+    assert the(same, "Deployment") == the(synced(serving(catalog), catalog), "Deployment")
+    assert image_of(later).endswith(":9.9.9")
+
+
+def test_what_would_be_refused_anew_is_left_alone_once_its_revisions_are_deleted(
+    catalog: Catalog,
+) -> None:
+    request = without_revisions(serving(catalog))
+
+    with pytest.raises(Unplannable, match="no revision tells what was accepted"):
+        synced(request, with_need(catalog, 999))
 
 
 def test_other_nodes_to_prefer_keep_the_image(catalog: Catalog) -> None:
@@ -301,6 +331,23 @@ def test_a_free_node_without_room_is_given_up_after_a_minute_and_another_is_boug
     assert len(answer["status"]["machines"]) == bought
     assert answer.get("resyncAfterSeconds") == again
     assert "Deployment" in kinds_of(answer)
+
+
+def test_a_free_node_with_fewer_gpus_than_its_pod_asks_for_is_not_given_up(
+    catalog: Catalog,
+) -> None:
+    """Of it the scheduler has said nothing: once the pod asks for fewer, it may have room."""
+    preferring = a_workspace(resource=a_resource(preferredNodes=["big"]))
+    big, small = a_node("big", gpus=4, instance_type="other"), a_node("small", gpus=1)
+    first = a_request(preferring, related=[big, small])
+    before = synced(first, catalog)
+
+    answer = synced(afterwards(first, before, related=[big, small, a_homeless_pod(90)]), catalog)
+
+    assert gpus_of(before) == "4"
+    assert gpus_of(answer) == "1"
+    assert answer["status"]["workerNodes"] == ["small"]
+    assert answer["status"]["machines"] == []
 
 
 def test_a_free_node_with_a_pod_of_ours_stays_ours(catalog: Catalog) -> None:

@@ -17,6 +17,7 @@ from composite.workspace.plan import TOLERATIONS
 from composite.workspace.related import ATTEMPTS, machine_name
 from composite.workspace.rules import read_spec
 from tests.composite.makers import (
+    EARLIER,
     LABELS,
     NOW,
     TYPE,
@@ -193,9 +194,19 @@ def test_a_node_is_used_if_its_pods_may_come(node: JsonObject, qualifies: bool) 
     assert used(planned([node])) == (["node-1"] if qualifies else [])
 
 
+def test_beyond_what_is_asked_for_no_machine_takes_the_place_of_one_that_goes() -> None:
+    second = machine_name(UID, 1, 0)
+    going = [a_machine(name, deletionTimestamp=EARLIER) for name in (FIRST, second)]
+    listed = wanting(an_entry(), an_entry(index=1, name=second))
+
+    plan = planned(going, listed)
+
+    assert [(machine.index, machine.attempt) for machine in plan.machines] == [(0, 1)]
+
+
 def test_a_template_may_tolerate_more() -> None:
     toleration = {"key": "team", "operator": "Equal", "value": "a", "effect": "NoSchedule"}
-    need = NEED.model_copy(update={"tolerations": (*TOLERATIONS, toleration)})
+    need = NEED._replace(tolerations=(*TOLERATIONS, toleration))
 
     assert used(planned([a_node(taints=["team=a:NoSchedule"])], need=need)) == ["node-1"]
 
@@ -216,7 +227,7 @@ def test_tolerations_mean_what_the_scheduler_means(
     toleration: JsonObject,
     tolerated: bool,  # noqa: FBT001
 ) -> None:
-    need = NEED.model_copy(update={"tolerations": (toleration,)})
+    need = NEED._replace(tolerations=(toleration,))
 
     assert used(planned([a_node(taints=["team=a:NoSchedule"])], need=need)) == (
         ["node-1"] if tolerated else []
@@ -583,7 +594,7 @@ def test_lacks_nothing_when_every_node_shows_its_gpus() -> None:
 
 
 def test_a_preferred_node_of_another_type_needs_one_gpu_only() -> None:
-    need = NEED.model_copy(update={"gpus": 4})
+    need = NEED._replace(gpus=4)
     parent = a_workspace(resource=a_resource(preferredNodes=["node-1"]))
 
     assert planned([a_node(instance_type="on-prem", gpus=1)], parent, need=need).ready
@@ -591,7 +602,7 @@ def test_a_preferred_node_of_another_type_needs_one_gpu_only() -> None:
 
 
 def test_an_own_node_needs_all_its_gpus() -> None:
-    need = NEED.model_copy(update={"gpus": 4})
+    need = NEED._replace(gpus=4)
 
     assert planned([a_node(gpus=2)], need=need).lacking == (
         "node node-1 shows 2 of 4 nvidia.com/gpu: does the GPU device plugin run on it?",
