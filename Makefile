@@ -82,16 +82,16 @@ story: $(INSTALLED) $(RUNTIME_INSTALLED) ## Serve, tune, push and answer on real
 test-runtime: $(RUNTIME_INSTALLED) ## Check types of the model server and trainer, and test them
 	cd $(RUNTIME) && $(RUNTIME_BIN)/python -m mypy && $(RUNTIME_BIN)/python -m pytest -q $(ARGS)
 
-fuzz: $(INSTALLED) ## Ask the hooks a million things that nobody should ask
+fuzz: $(INSTALLED) ## Ask the hooks a million things nobody should; ARGS="--seed 7 --requests 20000"
 	$(BIN)/python -m tests.fuzz $(ARGS)
 
-chaos: $(INSTALLED) ## Play ten thousand stories in which everything goes wrong
+chaos: $(INSTALLED) ## Play ten thousand stories of trouble; ARGS="--seed 7 --stories 200"
 	$(BIN)/python -m tests.chaos $(ARGS)
 
-sbom: $(INSTALLED) ## Write what is in the images into dist, as CycloneDX
+sbom: $(INSTALLED) ## Write what is in the images into dist, as CycloneDX; ARGS=--help
 	@$(BIN)/python -m image sbom dist $(ARGS)
 
-audit: $(INSTALLED) ## Hold the locks against advisories on this machine; asks no network
+audit: $(INSTALLED) ## Hold the locks against advisories that you have got; ARGS=--help says how
 	@$(BIN)/python -m image audit $(ARGS)
 
 image-archive: $(INSTALLED) ## Write the container image into dist, without Docker

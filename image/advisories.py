@@ -5,6 +5,7 @@ Source: https://ossf.github.io/osv-schema/
 """
 
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -169,8 +170,8 @@ def advisories(database: Path) -> Iterator[Advisory]:
             yield Advisory.model_validate_json(text)
         except ValidationError as error:
             first = error.errors()[0]
-            where = ".".join(map(str, first["loc"])) or "it"
-            raise UnreadableDatabase(f"{database}: {name}: {where}: {first['msg']}") from error
+            said = ": ".join((*filter(None, [".".join(map(str, first["loc"]))]), first["msg"]))
+            raise UnreadableDatabase(f"{database}: {name}: {said}") from error
         found = True
     if not found:
         raise UnreadableDatabase(f"{database}: holds no advisory, that is no file *.json")
@@ -180,7 +181,10 @@ def documents(database: Path) -> Iterator[tuple[str, bytes]]:
     """Yield the JSON files of a folder or a ZIP, by name."""
     if database.is_dir():
         for path in sorted(database.rglob("*.json")):
-            yield str(path.relative_to(database)), path.read_bytes()
+            try:
+                yield str(path.relative_to(database)), path.read_bytes()
+            except OSError as error:
+                raise UnreadableDatabase(f"{path}: cannot be read: {error.strerror}") from error
         return
     try:
         with zipfile.ZipFile(database) as packed:
@@ -189,5 +193,7 @@ def documents(database: Path) -> Iterator[tuple[str, bytes]]:
                     yield name, packed.read(name)
     except FileNotFoundError as error:
         raise UnreadableDatabase(f"{database}: is not there") from error
-    except (OSError, zipfile.BadZipFile) as error:
+    except OSError as error:
+        raise UnreadableDatabase(f"{database}: cannot be read: {error.strerror}") from error
+    except (zipfile.BadZipFile, zlib.error) as error:
         raise UnreadableDatabase(f"{database}: is neither a folder nor a ZIP: {error}") from error

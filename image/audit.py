@@ -1,5 +1,6 @@
 """Which of the locked packages have a published weakness, told without a network."""
 
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -128,7 +129,8 @@ def audit(database: Path, ignore: tuple[str, ...], locks: tuple[Path, ...]) -> N
     Hold what LOCKS pin against published advisories that lie on this machine.
 
     Without LOCKS all lock files of the repository are looked at. Nothing is asked of a network: get
-    the advisories first, and again whenever they are to be of today.
+    the advisories first, and again whenever they are to be of today. An --ignore of which nothing
+    is found is told, and changes no exit code.
 
     \b
     Exit codes:
@@ -139,7 +141,7 @@ def audit(database: Path, ignore: tuple[str, ...], locks: tuple[Path, ...]) -> N
 
     \b
     Example:
-      curl --create-dirs -o ~/.cache/metakaito/advisories/PyPI.zip \\
+      curl --fail --create-dirs -o ~/.cache/metakaito/advisories/PyPI.zip \\
         https://osv-vulnerabilities.storage.googleapis.com/PyPI/all.zip
       python -m image audit
     """  # noqa: D301  (click's mark for lines that stay as they are)
@@ -155,9 +157,13 @@ def audit(database: Path, ignore: tuple[str, ...], locks: tuple[Path, ...]) -> N
     try:
         found = weaknesses(locked, counted(advisories(database), counts, say))
     except UnreadableDatabase as error:
-        say(f"{error}\nGet all advisories with\n  {how_to_get(database)}")
+        say(f"{error}\n{how_to_get(database)}")
         sys.exit(NO_DATABASE)
     left = [each for each in found if not {each.id, *each.aliases} & set(ignore)]
+    for name in stale(ignore, found):
+        say(
+            f"--ignore {name}: nothing of that id or alias is found in what is locked; leave it out"
+        )
     for line in lines(left):
         click.echo(line)
     say(
@@ -168,7 +174,18 @@ def audit(database: Path, ignore: tuple[str, ...], locks: tuple[Path, ...]) -> N
     sys.exit(FOUND if left else 0)
 
 
+def stale(ignored: Iterable[str], found: Iterable[Weakness]) -> list[str]:
+    """Return the ids that are ignored though nothing is found of them: misspelt, or mended."""
+    names = {name for each in found for name in (each.id, *each.aliases)}
+    return [name for name in dict.fromkeys(ignored) if name not in names]
+
+
 def how_to_get(database: Path) -> str:
-    """Return the command that writes a database to where it was looked for."""
-    target = database if database.suffix == ".zip" else DATABASE
-    return f"curl --create-dirs -o {target} {EXPORT}"
+    """Return the commands that write a database and hold the locks against it."""
+    target = database / DATABASE.name if database.is_dir() else database
+    said = "" if target == DATABASE else f" --database {shlex.quote(str(target))}"
+    return (
+        "Get all advisories, and ask again:\n"
+        f"  curl --fail --create-dirs -o {shlex.quote(str(target))} {EXPORT}\n"
+        f"  .venv/bin/python -m image audit{said}"
+    )

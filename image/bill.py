@@ -34,6 +34,11 @@ RUNTIME = SOURCE / "presets/runtimes/transformers"
 LONGEST_NAME = 64
 TROVE = "License :: "
 
+HINT = (
+    "Licences are read from what is installed in the locked version. How to name other folders "
+    "that have more of them, with --site-packages, is shown by: make sbom ARGS=--help"
+)
+
 
 def bills(licences: Mapping[tuple[str, str], str]) -> dict[str, str]:
     """
@@ -164,18 +169,28 @@ def licence_of(distribution: Distribution) -> str | None:
 
 
 def write_bills(folder: Path, site_packages: Iterable[Path], say: Callable[[str], None]) -> None:
-    """Write the bills into a folder, and say how many packages and licences are in each."""
+    """
+    Write the bills into a folder, and say how many packages and licences are in each.
+
+    Raises:
+        OSError: The folder cannot be made, or nothing can be written into it.
+
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    incomplete = False
     for name, text in bills(installed_licences(site_packages)).items():
         (folder / name).write_text(text, encoding="utf-8")
-        say(f"wrote {folder / name}: {told(text)}")
+        packages, licences = counts(text)
+        say(f"wrote {folder / name}: {packages} packages, the licences of {licences} known")
+        incomplete = incomplete or licences < packages
+    if incomplete:
+        say(HINT)
 
 
-def told(text: str) -> str:
-    """Return in a few words what is in a bill."""
+def counts(text: str) -> tuple[int, int]:
+    """Return how many packages are in a bill, and of how many the licence is known."""
     libraries = text.count('"type": "library"')
-    known = text.count('"licenses": [') - 1  # of the image itself
-    return f"{libraries} packages, the licences of {known} known"
+    return libraries, text.count('"licenses": [') - 1  # one is of the image itself
 
 
 @click.command()
@@ -196,9 +211,20 @@ def sbom(directory: Path, site_packages: tuple[Path, ...]) -> None:
     what is installed, and missing of what is not. The same locks and licences give the same bytes.
 
     \b
+    Exit codes:
+      0  they are written
+      1  they cannot be written there
+      2  the command line cannot be understood
+
+    \b
     Example:
       python -m image sbom dist
       python -m image sbom dist --site-packages .venv/lib/python3.11/site-packages \\
         --site-packages presets/runtimes/transformers/.venv/lib/python3.11/site-packages
     """  # noqa: D301  (click's mark for lines that stay as they are)
-    write_bills(directory, site_packages, lambda line: click.echo(line, err=True))
+    try:
+        write_bills(directory, site_packages, lambda line: click.echo(line, err=True))
+    except OSError as error:
+        raise click.ClickException(
+            f"{error.filename or directory}: cannot be written: {error.strerror}"
+        ) from error

@@ -12,7 +12,8 @@ from hooks.cli.options import Flags, output_option, settings_of, settings_option
     "--scenario",
     metavar="NAME|FILE",
     shell_complete=scenario_names,
-    help="What happens meanwhile; without one all goes well.",
+    help="What happens meanwhile; without one all goes well. Each is for Workspaces with inference "
+    "or for those with tuning, as --list says.",
 )
 @click.option("--list", "list_them", is_flag=True, help="List the scenarios that come along.")
 @click.option(
@@ -52,7 +53,7 @@ def simulate(
       metakaito simulate --list
 
     Exit codes: 0 it ended as the scenario promises (without one: ready), 1 it did not or a file
-    cannot be read, 2 a Workspace is refused.
+    cannot be read, 2 a Workspace is refused, or the scenario is for another kind of Workspace.
 
     """
     from hooks.cli import simulating  # noqa: PLC0415  (see the package)

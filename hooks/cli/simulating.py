@@ -71,6 +71,7 @@ def simulate_file(
 
     Raises:
         Failed: It does not end as promised; one line for each part of the promise.
+        Refused: A Workspace breaks a rule, or the scenario is made for another kind of Workspace.
 
     """
     chosen = find_scenario(scenario) if scenario is not None else USUAL
@@ -78,7 +79,7 @@ def simulate_file(
     (world,) = read_worlds([file])
     require_all_accepted([world], catalog)
     if scenario is not None:
-        warn_of_other_kind(world, chosen)
+        require_kind(world, chosen)
     clock = Clock()
     remote = Remote(url, clock, fingerprint(catalog)) if url is not None else None
     try:
@@ -94,15 +95,32 @@ def simulate_file(
         raise Failed(*(f"{file}: {chosen.name}: {reason}" for reason in run.reasons))
 
 
-def warn_of_other_kind(world: World, scenario: Scenario) -> None:
-    """Say which Workspaces a scenario is not made for."""
-    for manifest in world.workspaces:
-        if manifest.content.get(scenario.plays) is None:
-            warn(
-                f"{manifest.file}: {name_of(manifest)}",
-                f"{scenario.name} is made for a Workspace with {scenario.plays}; 'metakaito "
-                "simulate --list' says what each scenario plays",
-            )
+def require_kind(world: World, scenario: Scenario) -> None:
+    """
+    Say which Workspaces a scenario is not made for.
+
+    Raises:
+        Refused: It is made for none of them.
+
+    """
+    others = [m for m in world.workspaces if m.content.get(scenario.plays) is None]
+    places = [f"{manifest.file}: {name_of(manifest)}" for manifest in others]
+    if len(others) == len(world.workspaces):
+        raise Refused(*(f"{place}: {unfit(scenario)}" for place in places))
+    for place in places:
+        warn(place, unfit(scenario))
+
+
+def unfit(scenario: Scenario) -> str:
+    """Return why a scenario does not fit a Workspace of the other kind, and which ones do."""
+    known = shipped()
+    kind = "tuning" if scenario.plays == "inference" else "inference"
+    fitting = ", ".join(one.name for one in known.values() if one.plays == kind)
+    own = "" if scenario.name in known else f", or yours with 'plays: {kind}' written in it"
+    return (
+        f"{kind}: --scenario {scenario.name} is made for a Workspace with {scenario.plays}; "
+        f"for one with {kind} there are {fitting}{own}"
+    )
 
 
 def played(world: World, scenario: Scenario, hooks: Hooks, clock: Clock, settings: Settings) -> Run:

@@ -1,6 +1,7 @@
 """What happens in a story: values that print as they are written, each with when it happens."""
 
 from collections.abc import Mapping
+from enum import Enum
 from typing import Any, NamedTuple
 
 from composite.catalog import Provisioner
@@ -83,6 +84,10 @@ class Writes(NamedTuple):
     skipped: int
     upset: Upset
 
+    def __repr__(self) -> str:
+        """Return it as it is written; an enumeration's own form is no Python."""
+        return f"Writes(after={self.after}, skipped={self.skipped}, upset={code_of(self.upset)})"
+
 
 class Restart(NamedTuple):
     """Metacontroller ends, and starts some seconds later."""
@@ -141,3 +146,25 @@ class Story(NamedTuple):
     delays: Mapping[str, float] = {}
     faults: Mapping[str, Any] = {}
     provisioner: Provisioner = Provisioner.MACHINE
+
+    def __repr__(self) -> str:
+        """Return it as it would stand in a test, an object or event a line."""
+        parts = {
+            "given": lines_of(self.given),
+            "events": lines_of(self.events),
+            "delays": repr(self.delays),
+            "faults": repr(self.faults),
+            "provisioner": code_of(self.provisioner),
+        }
+        return "\n".join(("Story(", *(f"    {name}={part}," for name, part in parts.items()), ")"))
+
+
+def code_of(member: Enum) -> str:
+    """Return a member of an enumeration as it is written."""
+    return f"{type(member).__name__}.{member.name}"
+
+
+def lines_of(items: tuple[object, ...]) -> str:
+    """Return a tuple as it is written inside a call, an item a line."""
+    inside = "".join(f"        {item!r},\n" for item in items)
+    return f"(\n{inside}    )" if items else "()"

@@ -87,19 +87,48 @@ def test_an_adapter_is_served_once_it_is_tuned(run: Run, golden: Golden) -> None
     golden("simulate-tune-then-serve.txt", result.out)
 
 
-def test_a_scenario_of_another_kind_is_played_with_a_warning(run: Run) -> None:
-    result = run("simulate", "tuning.yaml", "--scenario", "all-goes-well")
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_a_scenario_of_another_kind_is_refused_and_those_that_fit_are_named(
+    run: Run, scenario: str
+) -> None:
+    plays = SCENARIOS[scenario].plays
+    file, name, kind = {
+        "inference": ("tuning.yaml", "workspace-tuning-phi-3", "tuning"),
+        "tuning": ("phi.yaml", "workspace-phi-3-mini", "inference"),
+    }[plays]
+    fitting = ", ".join(one.name for one in SCENARIOS.values() if one.plays == kind)
 
-    assert result == (
-        1,
-        result.out,
+    assert run("simulate", file, "--scenario", scenario) == (
+        2,
+        "",
         (
-            "tuning.yaml: workspace-tuning-phi-3: warning: all-goes-well is made for a Workspace "
-            "with inference; 'metakaito simulate --list' says what each scenario plays\n"
-            "tuning.yaml: all-goes-well: Workspace default/workspace-tuning-phi-3: no condition "
-            "InferenceReady, promised True\n"
+            f"{file}: {name}: {kind}: --scenario {scenario} is made for a Workspace with {plays}; "
+            f"for one with {kind} there are {fitting}\n"
         ),
     )
+
+
+def test_a_scenario_of_ones_own_that_is_of_another_kind_is_told_how_it_fits(run: Run) -> None:
+    mine = "name: mine\ndescription: Nothing goes wrong.\n"
+    Path("mine.yaml").write_text(mine, encoding="utf-8")
+
+    code, out, err = run("simulate", "tuning.yaml", "--scenario", "mine.yaml")
+
+    assert (code, out) == (2, "")
+    assert err.endswith(", or yours with 'plays: tuning' written in it\n")
+    Path("mine.yaml").write_text(f"{mine}plays: tuning\n", encoding="utf-8")
+    assert run("simulate", "tuning.yaml", "--scenario", "mine.yaml").code == 0
+
+
+def test_where_both_kinds_are_played_only_the_one_that_does_not_fit_is_warned_of(run: Run) -> None:
+    file = Path(__file__).parents[2] / "examples" / "together" / "tune_then_serve.yaml"
+    Path("mine.yaml").write_text("name: mine\ndescription: Both.\n", encoding="utf-8")
+
+    code, _, err = run("simulate", "-", "--scenario", "mine.yaml", stdin=file.read_text())
+
+    [line] = err.splitlines()
+    assert code == 0
+    assert "warning: tuning: --scenario mine is made for a Workspace with inference" in line
 
 
 def test_a_warning_does_not_keep_it_from_being_played(run: Run) -> None:

@@ -6,25 +6,46 @@ import sys
 import time
 
 import click
+from click.core import ParameterSource
 
 from composite.models import JsonObject
 from tests.fuzz.asking import in_process
-from tests.fuzz.campaign import BLOCK, Campaign, Tally, run
+from tests.fuzz.campaign import BLOCK, SETTLING, Campaign, Tally, run
 from tests.fuzz.requests import shown
 from tests.fuzz.seeds import load_corpus
 
 MIB = 2**20
 LINE_EVERY = 20_000  # requests, where progress is no terminal's
+SETTLED = SETTLING * BLOCK  # requests of a process
+# What is shown of a request or an answer, in characters: some are megabytes.
+LONGEST_LINE, MOST = 1_000, 12_000
+# Of the options these mean nothing to a request that is asked alone.
+OF_MANY = ("requests", "processes", "memory_mib", "output")
+MEANINGS = {
+    "accepted": "as asked for",
+    "refused": "the status says why, and what was accepted before goes on",
+    "malformed": "stated: the request is at fault, nothing changes",
+    "unauthorized": "stated: asked without the token, nothing changes",
+    "unplannable": "stated: nothing can be planned, nothing changes",
+}
+"""Of what the log calls an answer."""
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--requests", default=1_000_000, show_default=True, type=click.IntRange(1))
+@click.option(
+    "--requests",
+    default=1_000_000,
+    show_default=True,
+    type=click.IntRange(1),
+    help="How many: the numbers from 0 on.",
+)
 @click.option("--seed", default=1, show_default=True, help="Another seed gives other requests.")
 @click.option(
     "--processes",
     default=os.cpu_count() or 1,
     show_default="one for each core",
     type=click.IntRange(1),
+    help="How many at a time.",
 )
 @click.option(
     "--slow-seconds",
@@ -38,21 +59,36 @@ LINE_EVERY = 20_000  # requests, where progress is no terminal's
     default=100,
     show_default=True,
     type=click.IntRange(1),
-    help="Unexpected is a process that grows by more after its first 6,000 requests.",
+    help=f"Unexpected is a process that grows by more after its first {SETTLED:,} requests; of "
+    "fewer that is not measured.",
 )
 @click.option(
-    "--only", type=click.IntRange(0), metavar="NUMBER", help="Replay this one and show it."
+    "--only",
+    type=click.IntRange(0),
+    metavar="NUMBER",
+    help="Ask this one alone, and show it with its answer.",
 )
 @click.option(
-    "-o", "output", type=click.Choice(["text", "json"]), default="text", show_default=True
+    "--whole", is_flag=True, help="With --only: show all of it, which may be some megabytes."
 )
-def main(
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="For people, or for programs.",
+)
+@click.pass_context
+def main(  # noqa: PLR0913, PLR0917  (an argument for each option)
+    context: click.Context,
     requests: int,
     seed: int,
     processes: int,
     slow_seconds: float,
     memory_mib: int,
     only: int | None,
+    whole: bool,  # noqa: FBT001  (click passes it by name)
     output: str,
 ) -> None:
     """
@@ -66,14 +102,16 @@ def main(
 
     \b
     Examples:
-      python -m tests.fuzz                               a million, 10 minutes on two cores
-      python -m tests.fuzz --requests 20000 --seed 7     others, and fewer
-      python -m tests.fuzz --seed 7 --only 4711          one of them, with its answer
+      make fuzz                                         a million, 12 minutes on two cores
+      make fuzz ARGS="--seed 7 --requests 20000"        others, and fewer
+      make fuzz ARGS="--seed 7 --only 4711"             one of them, with its answer
 
-    Exit status: 0 nothing was unexpected, 1 something was, 2 wrong usage.
+    Exit status: 0 nothing was unexpected, 1 something was, 2 wrong usage; of the last two make
+    makes 2.
     """
+    require_sense(context, alone=only is not None)
     if only is not None:
-        sys.exit(replay(only, seed, slow_seconds))
+        sys.exit(replay(only, seed, slow_seconds, whole=whole))
     started = time.monotonic()
     told: set[str] = set()
 
@@ -99,20 +137,59 @@ def main(
     sys.exit(1 if unexpected else 0)
 
 
-def replay(number: int, seed: int, slow_seconds: float) -> int:
+def require_sense(context: click.Context, *, alone: bool) -> None:
+    """
+    Refuse options that would be ignored.
+
+    Raises:
+        click.UsageError: One is for many requests and only one is asked, or the other way round.
+
+    """
+    for option in context.command.params:
+        given = context.get_parameter_source(str(option.name)) is ParameterSource.COMMANDLINE
+        if given and alone and option.name in OF_MANY:
+            raise click.UsageError(
+                f"{option.opts[-1]} is for many requests, and --only asks one; leave one out",
+                context,
+            )
+        if given and not alone and option.name == "whole":
+            raise click.UsageError("--whole needs --only NUMBER", context)
+
+
+def replay(number: int, seed: int, slow_seconds: float, *, whole: bool) -> int:
     """Ask one request again, show it with its answer, and return the exit status."""
     corpus = load_corpus()
     with in_process(corpus.catalogs) as hooks:
         campaign = Campaign(seed, corpus, hooks, slow_seconds)
         request = campaign.request(number)
         answer, found = campaign.tried(request, number)
-    click.echo(shown(request))
+    click.echo(excerpt(shown(request), whole=whole))
     click.echo(f"\n{answer.status} {answer.headers.get('Content-Type', '')}, {answer.outcome}")
-    click.echo(answer.body.decode(errors="backslashreplace"))
+    click.echo(excerpt(readable(answer.body), whole=whole))
     click.echo(answer.lines[0] if answer.lines else "nothing is logged")
     for law in found:
         click.echo(f"unexpected: {law}")
     return 1 if found else 0
+
+
+def readable(body: bytes) -> str:
+    """Return an answer for people: JSON in many lines, else as it is."""
+    try:
+        return json.dumps(json.loads(body), indent=2)
+    except (ValueError, RecursionError):
+        return body.decode(errors="backslashreplace")
+
+
+def excerpt(text: str, *, whole: bool) -> str:
+    """Return what is shown of a text: all of it, or its beginning and how to see the rest."""
+    lines = [
+        each if len(each) <= LONGEST_LINE else f"{each[:LONGEST_LINE]} ..."
+        for each in text.split("\n")
+    ]
+    begun = "\n".join(lines)[:MOST]
+    if whole or begun == text:
+        return text
+    return f"{begun}\n... this is not all of {len(text):,} characters; --whole shows them"
 
 
 def unexpected_of(tally: Tally, memory_mib: int) -> list[JsonObject]:
@@ -121,8 +198,9 @@ def unexpected_of(tally: Tally, memory_mib: int) -> list[JsonObject]:
         {"what": law, "count": count, "numbers": tally.examples[law]}
         for law, count in tally.breaches.most_common()
     ]
-    if tally.growth() > memory_mib * MIB:
-        grown = f"a process grew by {tally.growth() // MIB} MiB"
+    growth = tally.growth()
+    if growth is not None and growth > memory_mib * MIB:
+        grown = f"a process grew by {growth // MIB} MiB"
         found.append({"what": grown, "count": 1, "numbers": []})
     return found
 
@@ -130,6 +208,7 @@ def unexpected_of(tally: Tally, memory_mib: int) -> list[JsonObject]:
 def report_of(tally: Tally, unexpected: list[JsonObject], seed: int, seconds: float) -> JsonObject:
     """Return all that is told at the end."""
     slowest, number, size = tally.slowest
+    growth = tally.growth()
     return {
         "seed": seed,
         "requests": tally.requests,
@@ -142,7 +221,7 @@ def report_of(tally: Tally, unexpected: list[JsonObject], seed: int, seconds: fl
         "largestBytes": tally.largest,
         "memory": {
             "residentMiB": max(each[-1] for each in tally.resident.values()) // MIB,
-            "growthMiB": tally.growth() // MIB,
+            "growthMiB": None if growth is None else growth // MIB,
         },
         "unexpected": unexpected,
     }
@@ -152,11 +231,17 @@ def text_of(report: JsonObject) -> str:
     """Return the same for people."""
     rows = [
         f"{row['endpoint']:<23} {row['status']:>6}  {row['outcome'] or '-':<12} {row['count']:>9,}"
+        f"  {MEANINGS.get(row['outcome'], '')}".rstrip()
         for row in report["answers"]
     ]
     slowest, memory = report["slowest"], report["memory"]
+    grown = (
+        f"growth not measured: no process had more than {SETTLED:,} requests"
+        if memory["growthMiB"] is None
+        else f"grown by {memory['growthMiB']} MiB"
+    )
     lines = [
-        f"{'ENDPOINT':<23} {'STATUS':>6}  {'OUTCOME':<12} {'ANSWERS':>9}",
+        f"{'ENDPOINT':<23} {'STATUS':>6}  {'OUTCOME':<12} {'ANSWERS':>9}  MEANING",
         *rows,
         "",
         f"{report['requests']:,} requests of seed {report['seed']} in {report['seconds']:.0f} s",
@@ -164,14 +249,15 @@ def text_of(report: JsonObject) -> str:
             f"slowest: number {slowest['number']} with {slowest['bytes']:,} bytes took "
             f"{slowest['seconds']:.3f} s of a processor; largest: {report['largestBytes']:,} bytes"
         ),
-        f"memory of a process: {memory['residentMiB']} MiB, grown by {memory['growthMiB']} MiB",
+        f"memory of a process: {memory['residentMiB']} MiB, {grown}",
         "",
     ]
     for each in report["unexpected"]:
         first, *others = map(str, each["numbers"]) if each["numbers"] else [""]
         more = f"   (and {', '.join(others)})" if others else ""
         lines.append(f"unexpected, {each['count']:,} times: {each['what']}")
-        lines += [f"    --seed {report['seed']} --only {first}{more}"] if first else []
+        again = f'    make fuzz ARGS="--seed {report["seed"]} --only {first}"'
+        lines += [f"{again}{more}"] if first else []
     return "\n".join([*lines, f"{len(report['unexpected']) or 'nothing'} unexpected"])
 
 

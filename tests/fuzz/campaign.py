@@ -19,6 +19,7 @@ from tests.fuzz.requests import HostileRequest, request_of
 from tests.fuzz.seeds import ENDPOINTS, SYNC_MACHINES, SYNC_WORKSPACE, Corpus, load_corpus
 
 BLOCK = 2000
+SETTLING = 3  # blocks after which a process should not grow any more
 # Of the requests so many are asked once more; and so many in another order of keys.
 AGAIN = 20
 SHUFFLED = 25
@@ -41,9 +42,14 @@ class Tally:
         """How many there were."""
         return self.answers.total()
 
-    def growth(self) -> int:
-        """Return by how many bytes a process grew after its first blocks, at most."""
-        return max((each[-1] - max(each[:3]) for each in self.resident.values()), default=0)
+    def growth(self) -> int | None:
+        """Return by how many bytes a process grew after its first blocks, if it had more."""
+        grown = [
+            each[-1] - max(each[:SETTLING])
+            for each in self.resident.values()
+            if len(each) > SETTLING
+        ]
+        return max(grown, default=None)
 
     def add(self, other: "Tally") -> None:
         """Count another's requests too."""

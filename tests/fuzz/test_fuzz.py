@@ -6,10 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
 from composite.models import JsonObject
-from tests.fuzz.__main__ import main
 from tests.fuzz.asking import Answer, Hooks, Wsgi, in_process
 from tests.fuzz.campaign import BLOCK, Campaign, Tally, run
 from tests.fuzz.laws import breaches
@@ -253,17 +251,10 @@ def test_blocks_are_counted_together() -> None:
     assert tally.requests == BLOCK + 1
 
 
-def test_one_request_is_shown_with_its_answer() -> None:
-    shown = CliRunner().invoke(main, ["--only", "7"])
+@pytest.mark.parametrize(("blocks", "grown"), [(1, None), (3, None), (4, 70)])
+def test_growth_is_measured_only_of_a_process_that_had_more_than_its_first_blocks(
+    blocks: int, grown: int | None
+) -> None:
+    sizes = {1: [100, 130, 120, 200][:blocks], 2: [500, 400]}
 
-    assert shown.exit_code == 0
-    assert "POST '/" in shown.output
-    assert '"logger":"metakaito"' in shown.output
-
-
-def test_a_report_is_told_in_json() -> None:
-    told = CliRunner().invoke(main, ["--requests", "20", "--processes", "1", "-o", "json"])
-
-    report = json.loads(told.stdout)
-    assert (told.exit_code, report["requests"], report["unexpected"]) == (0, 20, [])
-    assert sum(row["count"] for row in report["answers"]) == 20
+    assert Tally(resident=sizes).growth() == grown

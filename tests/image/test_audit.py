@@ -1,6 +1,7 @@
 """Advisories written by hand in the format of https://ossf.github.io/osv-schema/."""
 
 import json
+import shlex
 import zipfile
 from pathlib import Path
 
@@ -173,21 +174,40 @@ def test_a_zip_is_read_as_a_folder(tmp_path: Path, lock: Path) -> None:
     assert audited(packed, lock).exit_code == 1
 
 
-def test_without_a_database_it_says_how_to_get_one(tmp_path: Path, lock: Path) -> None:
-    done = audited(tmp_path / "none.zip", lock)
+EXPORT = "https://osv-vulnerabilities.storage.googleapis.com/PyPI/all.zip"
 
+
+@pytest.mark.parametrize("name", ["none.zip", "none", "a space/none.zip"])
+def test_without_a_database_it_says_how_to_get_one_to_that_place(
+    tmp_path: Path, lock: Path, name: str
+) -> None:
+    done = audited(tmp_path / name, lock)
+
+    place = shlex.quote(f"{tmp_path}/{name}")
     assert done.exit_code == 3
     assert done.stderr == (
-        f"{tmp_path}/none.zip: is not there\nGet all advisories with\n"
-        f"  curl --create-dirs -o {tmp_path}/none.zip "
-        "https://osv-vulnerabilities.storage.googleapis.com/PyPI/all.zip\n"
+        f"{tmp_path}/{name}: is not there\nGet all advisories, and ask again:\n"
+        f"  curl --fail --create-dirs -o {place} {EXPORT}\n"
+        f"  .venv/bin/python -m image audit --database {place}\n"
     )
+
+
+def test_where_the_database_is_a_folder_the_archive_goes_into_it(
+    tmp_path: Path, lock: Path
+) -> None:
+    done = audited(tmp_path, lock)
+
+    assert done.stderr.splitlines()[2:] == [
+        f"  curl --fail --create-dirs -o {tmp_path}/PyPI.zip {EXPORT}",
+        f"  .venv/bin/python -m image audit --database {tmp_path}/PyPI.zip",
+    ]
 
 
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
         ("a.zip", b"nothing", "a.zip: is neither a folder nor a ZIP: File is not a zip file"),
+        ("a.zip/below", b"", "a.zip/below: cannot be read: Not a directory"),
         ("empty", None, "empty: holds no advisory, that is no file *.json"),
     ],
 )
@@ -197,8 +217,10 @@ def test_a_database_that_cannot_be_read_is_never_taken_for_one_without_findings(
     place = tmp_path / name
     if content is None:
         place.mkdir()
-    else:
+    elif place.parent == tmp_path:
         place.write_bytes(content)
+    else:
+        place.parent.write_bytes(content)
     done = audited(place, lock)
 
     assert done.exit_code == 3
@@ -210,6 +232,26 @@ def test_what_is_no_advisory_is_named(tmp_path: Path, lock: Path) -> None:
 
     assert done.exit_code == 3
     assert "PyPI/0.json: modified: Field required" in done.stderr
+
+
+def test_what_is_no_json_is_named(tmp_path: Path, lock: Path) -> None:
+    database = folder(tmp_path)
+    (database / "a.json").write_text("{", encoding="utf-8")
+    done = audited(database, lock)
+
+    assert done.exit_code == 3
+    assert f"{database}: a.json: Invalid JSON: EOF while parsing" in done.stderr
+
+
+def test_what_is_ignored_for_nothing_is_told(tmp_path: Path, lock: Path) -> None:
+    ignored = ("--ignore", "CVE-2026-1", "--ignore", "CVE-2026-2")
+    done = audited(folder(tmp_path, advisory(ALWAYS)), lock, *ignored)
+
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert done.stderr.splitlines()[0] == (
+        "--ignore CVE-2026-2: nothing of that id or alias is found in what is locked; leave it out"
+    )
+    assert len(done.stderr.splitlines()) == 2
 
 
 def test_a_lock_that_cannot_be_read_is_a_mistake_of_the_command_line(

@@ -82,6 +82,24 @@ def test_equal_locks_make_equal_bytes(tmp_path: Path) -> None:
     assert set(contents(tmp_path / "first")) == set(LOCKED)
 
 
+def test_where_it_cannot_write_it_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = CliRunner().invoke(main, ["sbom", str(tmp_path / "file" / "below")])
+
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr == f"Error: {tmp_path}/file/below: cannot be written: Not a directory\n"
+
+
+def test_where_licences_are_missing_it_says_how_to_have_more(tmp_path: Path) -> None:
+    (tmp_path / "nothing").mkdir()
+    sites = ["--site-packages", str(tmp_path / "nothing")]
+    done = CliRunner().invoke(main, ["sbom", str(tmp_path / "bills"), *sites])
+
+    assert done.exit_code == 0
+    assert done.stderr.count(" packages, the licences of 0 known\n") == len(LOCKED)
+    assert "with --site-packages, is shown by" in done.stderr.splitlines()[-1]
+
+
 def test_the_licence_of_every_package_of_the_hooks_is_known() -> None:
     found = json.loads(bills(installed_licences())["metakaito.cdx.json"])
 
