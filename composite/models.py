@@ -1,4 +1,8 @@
-"""The three kinds of model in this project, told apart by where their data was born."""
+"""
+The three kinds of model in this project, told apart by where their data was born.
+
+What a sync makes on its way from one to the other is kept in named tuples (docs/decisions/0018).
+"""
 
 from typing import Any, Self, TypeAlias
 
@@ -11,7 +15,7 @@ JsonObject: TypeAlias = dict[str, Any]
 
 
 class Value(BaseModel):
-    """Ours: made by our code, spelled in snake_case, nothing unexpected inside."""
+    """Ours: from our files, spelled in snake_case, nothing unexpected inside."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 

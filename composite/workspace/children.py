@@ -43,6 +43,11 @@ ONE_BY_ONE = desired.DeploymentStrategy(
     rollingUpdate=desired.RollingUpdateDeployment(maxSurge=0, maxUnavailable=1)
 )
 
+MEMORY = desired.Volume(
+    name=names.SHARED_MEMORY, emptyDir=desired.EmptyDirVolumeSource(medium="Memory")
+)
+ROOM = desired.Volume(name=ADAPTERS, emptyDir=desired.EmptyDirVolumeSource())
+
 
 def build_children(plan: Plan) -> list[desired.Object]:
     """Return every child that should exist, in the order a reader would create them."""
@@ -225,15 +230,9 @@ def adapter_copy(
 
 def volumes(server: Server) -> list[desired.Volume]:
     """Return the volumes of a pod: shared memory between nodes' processes, room for adapters."""
-    memory = desired.EmptyDirVolumeSource(medium="Memory")
-    room = desired.EmptyDirVolumeSource()
     return [
-        *(
-            [desired.Volume(name=names.SHARED_MEMORY, emptyDir=memory)]
-            if server.shared_memory
-            else []
-        ),
-        *([desired.Volume(name=ADAPTERS, emptyDir=room)] if server.adapters else []),
+        *([MEMORY] if server.shared_memory else []),
+        *([ROOM] if server.adapters else []),
     ]
 
 

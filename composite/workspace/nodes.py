@@ -105,8 +105,9 @@ def plan_nodes(
     kept_in_use = [n for n in candidates if n.name in own_nodes and n.name in previous]
     existing = sum(n.name not in own_nodes for n in usable) + len(recovering)
     listed = listed_machines(workspace, resource, need.disk, seen)
-    machines = tuple(PlannedMachine(**m.model_dump()) for m in listed)
-    if provisioner is not Provisioner.NONE:
+    if provisioner is Provisioner.NONE:
+        machines = tuple(PlannedMachine(**m.model_dump()) for m in listed)
+    else:
         going = need.over or meta.deletionTimestamp is not None
         if need.over:
             listed = tuple(m for m in listed if is_there(seen.claims.get(m.name)))

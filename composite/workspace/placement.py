@@ -3,6 +3,10 @@
 from composite import desired, names
 from composite.workspace.plan import TOLERATIONS, Plan
 
+# The same for every pod, and made once.
+ACCEPTED = tuple(desired.Toleration.model_validate(toleration) for toleration in TOLERATIONS)
+NOBODYS = desired.NodeSelectorRequirement(key=names.LABEL_WORKSPACE, operator="DoesNotExist")
+
 
 def pod_labels(plan: Plan) -> dict[str, str]:
     """Return what the pods are found by."""
@@ -23,7 +27,7 @@ def affinity(plan: Plan) -> desired.Affinity:
 
 def tolerations() -> list[desired.Toleration]:
     """Return the taints of GPU nodes that our pods accept."""
-    return [desired.Toleration.model_validate(toleration) for toleration in TOLERATIONS]
+    return [*ACCEPTED]
 
 
 def node_terms(plan: Plan) -> list[desired.NodeSelectorTerm]:
@@ -33,10 +37,9 @@ def node_terms(plan: Plan) -> list[desired.NodeSelectorTerm]:
         one_of(names.LABEL_WORKSPACE, plan.name),
         one_of(names.LABEL_WORKSPACE_NAMESPACE, plan.namespace),
     ]
-    nobodys = [desired.NodeSelectorRequirement(key=names.LABEL_WORKSPACE, operator="DoesNotExist")]
     return [
         desired.NodeSelectorTerm(matchExpressions=[*wanted, *own]),
-        desired.NodeSelectorTerm(matchExpressions=[*wanted, *nobodys]),
+        desired.NodeSelectorTerm(matchExpressions=[*wanted, NOBODYS]),
     ]
 
 

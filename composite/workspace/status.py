@@ -1,6 +1,6 @@
 """Step 4: report what was observed, with the cause of whatever is not ready."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from composite.catalog import Provisioner
@@ -8,6 +8,7 @@ from composite.refusal import Refusal
 from composite.workspace.api import (
     Condition,
     PlannedMachine,
+    SeenCondition,
     Workspace,
     WorkspaceStatus,
 )
@@ -47,6 +48,8 @@ def report(
 
     """
     meta = workspace.metadata
+    # Of two of one type, which nobody should write, the first.
+    before = {(c.type, c.status): c for c in reversed(workspace.status.conditions)}
     return WorkspaceStatus(
         observedGeneration=meta.generation,
         workerNodes=list(plan.node_plan.in_use) if plan is not None else [],
@@ -58,7 +61,7 @@ def report(
                 status=finding.status,
                 reason=finding.reason,
                 message=finding.message[:MAX_CONDITION_MESSAGE],
-                lastTransitionTime=since(finding, workspace, now),
+                lastTransitionTime=since(finding, before, now),
                 observedGeneration=meta.generation,
             )
             for finding in findings(workspace, seen, plan, refusal, provisioner)
@@ -73,12 +76,12 @@ def planned_machines(workspace: Workspace, plan: Plan | None) -> list[PlannedMac
     return [PlannedMachine(**machine.model_dump()) for machine in workspace.status.machines]
 
 
-def since(finding: Finding, workspace: Workspace, now: datetime) -> datetime:
+def since(
+    finding: Finding, before: Mapping[tuple[str, str], SeenCondition], now: datetime
+) -> datetime:
     """Return when a finding's status changed last."""
-    for before in workspace.status.conditions:
-        if (before.type, before.status) == (finding.type, finding.status):
-            return before.lastTransitionTime or now
-    return now
+    known = before.get((finding.type, finding.status))
+    return (known.lastTransitionTime if known is not None else None) or now
 
 
 def findings(

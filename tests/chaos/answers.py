@@ -109,7 +109,7 @@ def kept_templates(played: Played) -> Iterator[str]:
         parent = request["parent"]
         uid, made_of = objects.uid_of(parent), what_runs(parent)
         made = [c for c in response["children"] if c["kind"] in ("Deployment", "StatefulSet")]
-        if not made or seen_workload(request) is None:
+        if not made or seen_workload(request) is None or is_forgotten(request):
             before.pop(uid, None)
             continue
         template = objects.canonical_json(made[0]["spec"]["template"])
@@ -144,6 +144,11 @@ def with_gpus_of(template: str, other: str) -> str:
 def gpus_of(container: JsonObject) -> int:
     """Return how many GPUs a container asks for."""
     return int(((container.get("resources") or {}).get("limits") or {}).get(names.GPU, 0))
+
+
+def is_forgotten(request: JsonObject) -> bool:
+    """Whether nothing tells what was accepted: what is written is accepted anew."""
+    return not request["children"][names.REVISIONS]
 
 
 def what_runs(parent: JsonObject) -> str:

@@ -22,7 +22,8 @@ class History:
 
     ``asked`` and ``made_of`` are the numbers of the changes since which a Workspace asks for the
     same nodes, and runs the same; ``touched`` of the last one by hand of a workload; ``born`` of
-    the first of any object. ``owners`` is whose an object is, both by their uid.
+    the first of any object; ``forgotten`` of the last revision that somebody deleted. ``owners`` is
+    whose an object is, both by their uid.
     """
 
     def __init__(self) -> None:
@@ -31,6 +32,7 @@ class History:
         self.made_of: dict[str, int] = {}
         self.touched: dict[tuple[str, str], int] = {}
         self.born: dict[str, int] = {}
+        self.forgotten: dict[str, int] = {}
         self.owners: dict[str, str] = {}
 
     def pass_by(self, change: Change) -> None:
@@ -44,6 +46,8 @@ class History:
             self.owners[objects.uid_of(change.obj)] = owner["uid"]
         if ref.kind in WORKLOADS and change.manager == "user":
             self.touched[place] = change.number
+        if ref.kind == names.REVISIONS and change.manager == "user" and owner is not None:
+            self.forgotten[owner["uid"]] = change.number
         if ref.kind != names.WORKSPACES:
             return
         if change.new is None:
@@ -136,10 +140,8 @@ def lost_pod(change: Change, history: History) -> Iterator[str]:
     if workspace is None or "tuning" in workspace or not is_ready(pod):
         return
     uid, place = objects.uid_of(workspace), objects.ref_of(workspace)
-    if (
-        history.owners.get(history.owners[objects.uid_of(pod)]) != uid
-        or history.made_of[uid] > born
-    ):
+    edited = max(history.made_of[uid], history.forgotten.get(uid, 0))
+    if history.owners.get(history.owners[objects.uid_of(pod)]) != uid or edited > born:
         return
     if history.touched.get((place.namespace, place.name), 0) > history.born[uid]:
         return

@@ -17,6 +17,7 @@ After a refusal there is one reason less: what the newest observed revision runs
 
 import re
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Any
 
 from composite import names
@@ -182,7 +183,8 @@ def lost_machines(question: JsonObject, answer: JsonObject, provisioner: str) ->
 
     One that is another's by its name and by its label is not the Workspace's to name. A Workspace
     lives as long as it is sent without a time of its deletion, be the rest of it what
-    it may. One without a readable plan keeps those that are labelled for it as well.
+    it may. One without a readable plan keeps those that are labelled for it as well, but for those
+    that are older than it.
     """
     kept = {each["metadata"]["name"] for each in answer["attachments"]}
     there: JsonObject = question["attachments"].get(KINDS.get(provisioner, "")) or {}
@@ -196,8 +198,20 @@ def lost_machines(question: JsonObject, answer: JsonObject, provisioner: str) ->
                 yield "a Machine that a living Workspace names"
             if name in kept or has_plan(workspace):
                 continue
-            if labelled(there[name]) == key.partition("/")[2]:
+            if labelled(there[name]) == key.partition("/")[2] and not older(there[name], workspace):
                 yield "a Machine that is labelled for a living Workspace without a plan"
+
+
+def older(machine: JsonObject, workspace: JsonObject) -> bool:
+    """Whether a Machine may have been there before a Workspace: one of its name had it then."""
+    metas = [each.get("metadata") for each in (machine, workspace)]
+    told = [meta.get("creationTimestamp") for meta in metas if isinstance(meta, dict)]
+    texts = [text for text in told if isinstance(text, str)]
+    try:
+        times = [datetime.fromisoformat(text) for text in texts]
+        return len(times) == len(metas) and times[0] < times[1]
+    except (TypeError, ValueError):  # what the API server never writes may be read as any time
+        return True
 
 
 def is_going(workspace: JsonObject) -> bool:
