@@ -10,6 +10,20 @@ NODEPOOL = "kaito"
 GPU_TAINT = desired.Taint(key=names.TAINT_KEY, value=names.TAINT_VALUE, effect="NoSchedule")
 
 
+def requirement(key: str, value: str) -> desired.Requirement:
+    """Return the demand for one label of the node."""
+    return desired.Requirement(key=key, values=[value])
+
+
+# The same of every node, and made once.
+OF_PROVISIONER = requirement(names.LABEL_PROVISIONER, PROVISIONER)
+OF_NODEPOOL = requirement(names.LABEL_NODEPOOL, NODEPOOL)
+WITH_GPUS = requirement(names.LABEL_MACHINE_TYPE, "gpu")
+WITHOUT_GPUS = requirement(names.LABEL_MACHINE_TYPE, "cpu")
+AMD64 = requirement(names.LABEL_ARCH, "amd64")
+LINUX = requirement(names.LABEL_OS, "linux")
+
+
 def build_attachments(plan: Plan, provisioning: Provisioning) -> list[desired.Object]:
     """Return every Machine that should exist; one that is kept is named and not changed."""
     claim = provisioning.provisioner is Provisioner.NODECLAIM
@@ -48,10 +62,10 @@ def machine(planned: PlannedMachine, namespace: str) -> desired.Machine:
             machineTemplateRef=desired.MachineTemplateRef(name=wanted.name),
             requirements=[
                 requirement(names.LABEL_INSTANCE_TYPE, wanted.instanceType),
-                requirement(names.LABEL_PROVISIONER, PROVISIONER),
-                requirement(names.LABEL_MACHINE_TYPE, "gpu" if planned.gpu else "cpu"),
-                requirement(names.LABEL_ARCH, "amd64"),
-                requirement(names.LABEL_OS, "linux"),
+                OF_PROVISIONER,
+                WITH_GPUS if planned.gpu else WITHOUT_GPUS,
+                AMD64,
+                LINUX,
             ],
             resources=desired.ResourceRequests(requests={"storage": wanted.disk}),
             taints=[GPU_TAINT],
@@ -76,9 +90,9 @@ def node_claim(
                 group=node_class.group, kind=node_class.kind, name=node_class.name
             ),
             requirements=[
-                requirement(names.LABEL_NODEPOOL, NODEPOOL),
+                OF_NODEPOOL,
                 requirement(names.LABEL_INSTANCE_TYPE, wanted.instanceType),
-                requirement(names.LABEL_OS, "linux"),
+                LINUX,
                 *([requirement(names.LABEL_AZURE_SKU, wanted.instanceType)] if azure else []),
             ],
             resources=desired.ResourceRequests(requests={"ephemeral-storage": wanted.disk}),
@@ -94,8 +108,3 @@ def node_labels(planned: PlannedMachine, namespace: str) -> dict[str, str]:
         names.LABEL_WORKSPACE: planned.workspace,
         names.LABEL_WORKSPACE_NAMESPACE: namespace,
     }
-
-
-def requirement(key: str, value: str) -> desired.Requirement:
-    """Return the demand for one label of the node."""
-    return desired.Requirement(key=key, values=[value])

@@ -17,24 +17,25 @@ KINDS = {Provisioner.MACHINE: names.MACHINES, Provisioner.NODECLAIM: names.NODEC
 
 
 class SeenMachine(NamedTuple):
-    """A Machine, with the name of the Workspace that it is labelled for, and when it was made."""
+    """A Machine, with the name of the Workspace that it is labelled for, and as it was sent."""
 
     owner: str
-    made: datetime | None
+    sent: JsonObject
 
 
 class SeenWorkspace(NamedTuple):
     """
     A Workspace of the namespace; ``plan`` is None where it says nothing that can be acted on.
 
-    ``named`` holds the Machines that its status names, as far as that can be read at all.
+    ``named`` holds the Machines that its status names, as far as that can be read at all; ``sent``
+    is all of it.
     """
 
     name: str
     plan: Workspace | None
     named: frozenset[str]
-    made: datetime | None
     going: bool
+    sent: JsonObject
 
     def may_keep(self, name: str, machine: SeenMachine) -> bool:
         """
@@ -44,8 +45,7 @@ class SeenWorkspace(NamedTuple):
         """
         if name in self.named:
             return True
-        older = machine.made and self.made and machine.made < self.made
-        return machine.owner == self.name and not older
+        return machine.owner == self.name and not is_older(machine.sent, self.sent)
 
 
 class Seen(NamedTuple):
@@ -81,7 +81,7 @@ def observe(request: DecoratorRequest[Namespace], provisioner: Provisioner) -> S
         machines={
             name: SeenMachine(
                 owner=observed.Object.read(sent).metadata.labels.get(names.LABEL_WORKSPACE, ""),
-                made=time_of(sent, "creationTimestamp"),
+                sent=sent,
             )
             for name, sent in sorted(request.attachments[kind].items())
         },
@@ -90,12 +90,18 @@ def observe(request: DecoratorRequest[Namespace], provisioner: Provisioner) -> S
                 name=key.partition("/")[2],
                 plan=current(read_workspace(sent)),
                 named=named_machines(sent),
-                made=time_of(sent, "creationTimestamp"),
                 going=time_of(sent, "deletionTimestamp") is not None,
+                sent=sent,
             )
             for key, sent in sorted(workspaces.items())
         ),
     )
+
+
+def is_older(one: JsonObject, other: JsonObject) -> bool:
+    """Whether an object is known to have been made before another."""
+    made, later = time_of(one, "creationTimestamp"), time_of(other, "creationTimestamp")
+    return made is not None and later is not None and made < later
 
 
 def time_of(sent: JsonObject, field: str) -> datetime | None:

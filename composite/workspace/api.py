@@ -10,6 +10,7 @@ Source: https://github.com/kaito-project/kaito/blob/v0.3.2/api/v1alpha1/workspac
 
 import re
 from datetime import datetime
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints
@@ -184,7 +185,7 @@ class Resource(Value):
         json_schema_extra={"maxItems": MAX_COUNT, "x-kubernetes-list-type": "atomic"},
     )
 
-    @property
+    @cached_property
     def node_labels(self) -> dict[str, str]:
         """Labels that a node needs, without those that are ours to set."""
         labels = self.labelSelector.labels
