@@ -5,7 +5,10 @@ Source: pkg/controller/common/manage_children.go of Metacontroller v4.17.2.
 """
 
 from contextlib import suppress
+from hashlib import sha256
 from typing import NamedTuple, Protocol
+
+from pydantic_core import to_json
 
 from composite.models import JsonObject
 from composite.simulate import apply, objects
@@ -52,10 +55,16 @@ class Applier(Protocol):
 
 
 class DynamicApply:
-    """The default: merge here, as ``kubectl apply`` once did, and replace the object."""
+    """
+    The default: merge here, as ``kubectl apply`` once did, and replace the object.
+
+    Most merges change nothing. Of those it is remembered which object met which wish, since both
+    are mostly the same at the next sync.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._met: dict[Ref, tuple[JsonObject, bytes]] = {}
 
     def apply(
         self,
@@ -70,8 +79,15 @@ class DynamicApply:
             with suppress(AlreadyExistsError):
                 self._store.create(noted)
             return
+        ref, wish = objects.ref_of(observed), sha256(to_json(desired)).digest()
+        seen, met = self._met.get(ref, (None, b""))
+        if seen is observed and met == wish:
+            return
         wanted = apply.applied(observed, desired)
-        if objects.same(wanted, observed) or objects.is_terminating(observed):
+        if objects.same(wanted, observed):
+            self._met[ref] = observed, wish
+            return
+        if objects.is_terminating(observed):
             return
         match controller.method(objects.kind_key(observed)):
             case "Recreate":
@@ -81,7 +97,8 @@ class DynamicApply:
                     self._store.update(wanted)
 
     def forget(self, child: JsonObject) -> None:
-        """Nothing is remembered."""
+        """Take note that a child is deleted."""
+        self._met.pop(objects.ref_of(child), None)
 
 
 class ApplyingStore(Store, Protocol):

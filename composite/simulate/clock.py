@@ -2,7 +2,7 @@
 
 import heapq
 import math
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Hashable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, Protocol
@@ -82,8 +82,10 @@ class Agenda:
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
-        self._waiting: dict[tuple[int, Hashable], tuple[Actor, Hashable]] = {}
+        # Taking the first of a plain dict again and again walks over all that were taken before.
+        self._waiting: OrderedDict[tuple[int, Hashable], tuple[Actor, Hashable]] = OrderedDict()
         self._alarms: dict[tuple[int, Hashable], Timer] = {}
+        self._significant = 0
         self._heap: list[Timer] = []
         self._number = 0
         self._looks: Counter[tuple[int, Hashable]] = Counter()
@@ -108,19 +110,21 @@ class Agenda:
             return
         self._number += 1
         timer = Timer(due, self._number, actor, key, cyclic)
+        self._turn_off((id(actor), key))
         self._alarms[id(actor), key] = timer
+        self._significant += not cyclic
         heapq.heappush(self._heap, timer)
 
     def forget(self, actor: Actor, key: Hashable) -> None:
         """Turn off the alarm for one thing: whoever looks at it now sets it again if need be."""
-        self._alarms.pop((id(actor), key), None)
+        self._turn_off((id(actor), key))
 
     def drop(self, actor: Actor) -> None:
         """Forget all that an actor was to look at, now and later: its process has ended."""
         for slot in [slot for slot, (waiting, _) in self._waiting.items() if waiting is actor]:
             del self._waiting[slot]
         for slot in [slot for slot, timer in self._alarms.items() if timer.actor is actor]:
-            del self._alarms[slot]
+            self._turn_off(slot)
 
     def take(self) -> tuple[Actor, Any] | None:
         """
@@ -132,8 +136,7 @@ class Agenda:
         """
         if not self._waiting:
             return None
-        found = next(iter(self._waiting))
-        actor, key = self._waiting.pop(found)
+        found, (actor, key) = self._waiting.popitem(last=False)
         self._looks[found] += 1
         if self._looks[found] > LOOKS_PER_INSTANT:
             subject = " ".join(map(str, key)) if type(key) is tuple else str(key)
@@ -153,7 +156,7 @@ class Agenda:
     @property
     def only_cyclic(self) -> bool:
         """Whether nothing is ahead but what goes round in circles."""
-        return all(timer.cyclic for timer in self._alarms.values())
+        return self._significant == 0
 
     def advance(self, until: float) -> bool:
         """Move the clock, add what is due then, and tell whether any of it was more than cyclic."""
@@ -162,10 +165,15 @@ class Agenda:
         significant = False
         while (due := self.next_due) is not None and due <= until:
             timer = heapq.heappop(self._heap)
-            del self._alarms[self._slot(timer)]
+            self._turn_off(self._slot(timer))
             self.add(timer.actor, timer.key)
             significant = significant or not timer.cyclic
         return significant
+
+    def _turn_off(self, slot: tuple[int, Hashable]) -> None:
+        timer = self._alarms.pop(slot, None)
+        if timer is not None and not timer.cyclic:
+            self._significant -= 1
 
     @staticmethod
     def _slot(timer: Timer) -> tuple[int, Hashable]:

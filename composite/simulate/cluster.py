@@ -1,6 +1,6 @@
 """The embedded cluster: everybody who acts in it, one clock, and what has happened so far."""
 
-import re
+from collections import Counter
 from collections.abc import Mapping
 
 from composite.catalog import Provisioner as ProvisionerKind
@@ -19,6 +19,7 @@ from composite.simulate.kubelet import Kubelet
 from composite.simulate.memory import MemoryStore
 from composite.simulate.metacontroller import Metacontroller
 from composite.simulate.objects import Ref
+from composite.simulate.picture import Picture
 from composite.simulate.provisioner import DevicePlugin, Provisioner
 from composite.simulate.scenario import Promise, Scenario
 from composite.simulate.scheduler import Scheduler
@@ -31,9 +32,6 @@ PLAIN = Scenario(name="all-goes-well", description="Nothing goes wrong.", promis
 
 # So often in a row nothing new may come of going round in circles before that counts as settled.
 REPETITIONS = 8
-# What differs from one round to the next without making a difference.
-PASSING_FIELDS = frozenset({"resourceVersion", "restartCount"})
-PASSING_ENDINGS = ("Time", "Timestamp", "startedAt", "finishedAt")
 
 
 class Cluster:
@@ -42,6 +40,8 @@ class Cluster:
 
     Apply, patch and delete as a user would, then ``run``: it plays until nothing changes any more.
     What befalls Metacontroller is told by ``deliver``, ``upset``, ``stop`` and ``start``.
+    ``writes`` counts who wrote how often. ``timeline``, ``requests`` and the changes of the store
+    take most of the memory in a play of thousands of Workspaces; ``remembers`` False keeps none.
 
     Args:
         hooks: Who answers Metacontroller. In-process hooks that need the time share ``clock``.
@@ -68,13 +68,16 @@ class Cluster:
         self.clock = clock or Clock()
         self.store = MemoryStore(self.clock)
         self.timeline: list[Entry] = []
+        self.writes: Counter[str] = Counter()
+        self.remembers = True
+        self._picture = Picture()
         self._agenda = Agenda(self.clock)
         self._world = World(self.store, self._agenda, scenario, gpus or {}, other_gpus)
         self._seen = 0
         self._hooks = hooks
         self._controllers = controllers(provisioner)
         self._delivery = AT_ONCE
-        self._ended: list[Exchange] = []
+        self._requests: list[Exchange] = []
         self._metacontroller: Metacontroller | None = self._new_metacontroller()
         self.user = User(self._world)
         self._provisioner = plays_nodes(self._world)
@@ -96,8 +99,7 @@ class Cluster:
     @property
     def requests(self) -> list[Exchange]:
         """Every question to the hooks with its answer, from the beginning."""
-        running = self._metacontroller.exchanges if self._metacontroller is not None else []
-        return [*self._ended, *running]
+        return list(self._requests)
 
     @property
     def informers(self) -> Informers | None:
@@ -149,7 +151,6 @@ class Cluster:
     def stop(self) -> None:
         """End Metacontroller: its queue, its alarms and all it has heard are gone."""
         if self._metacontroller is not None:
-            self._ended += self._metacontroller.exchanges
             self._agenda.drop(self._metacontroller)
             self._metacontroller = None
 
@@ -180,11 +181,11 @@ class Cluster:
         limit = self._world.scenario.timeLimit if until is None else until
         self.user.start()
         self._drain()
-        pictures: set[str] = set()
+        pictures: set[int] = set()
         repetitions = 0
         while (due := self._agenda.next_due) is not None and due <= limit:
             if until is None and self._agenda.only_cyclic:
-                picture = self._picture()
+                picture = self._picture.taken()
                 repetitions = repetitions + 1 if picture in pictures else 0
                 pictures.add(picture)
                 if repetitions >= REPETITIONS:
@@ -232,32 +233,27 @@ class Cluster:
     def _deliver(self) -> None:
         for change in self.store.changes(self._seen):
             self._seen = change.number
-            self.timeline.append(entry(change, self.clock))
+            self.writes[change.manager] += 1
+            self._picture.notice(change)
+            if self.remembers:
+                self.timeline.append(entry(change, self.clock))
             for actor in (*filter(None, [self._metacontroller]), *self._others):
                 for key in actor.notice(change):
                     self._agenda.add(actor, key)
+        if not self.remembers:
+            self.store.forget_changes()
 
     def _new_metacontroller(self) -> Metacontroller:
         informers = Informers(self.store, self.clock, self._delivery)
-        return Metacontroller(self._controllers, informers, self._hooks, self._agenda, self._report)
+        return Metacontroller(
+            self._controllers, informers, self._hooks, self._agenda, self._record, self._report
+        )
+
+    def _record(self, exchange: Exchange) -> None:
+        if self.remembers:
+            self._requests.append(exchange)
 
     def _report(self, about: Ref, failure: str) -> None:
         self.timeline.append(
             Entry(self.clock.seconds, Metacontroller.name, "failed", str(about), (failure,))
         )
-
-    def _picture(self) -> str:
-        """Return what the cluster looks like, apart from what always differs."""
-        return objects.canonical_json([_lasting(obj) for obj in self.store.everything()])
-
-
-def _lasting(value: object, key: str = "") -> object:
-    if isinstance(value, dict):
-        return {
-            name: _lasting(item, name)
-            for name, item in value.items()
-            if name not in PASSING_FIELDS and not name.endswith(PASSING_ENDINGS)
-        }
-    if isinstance(value, str) and key == "message":
-        return re.sub(r"\d+", "#", value)  # "the 7th restart"
-    return [_lasting(item) for item in value] if isinstance(value, list) else value

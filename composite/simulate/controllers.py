@@ -1,6 +1,7 @@
 """What Metacontroller is told: which parents, which children, which hooks."""
 
 from enum import Enum
+from functools import cached_property
 from typing import Literal
 
 from composite import catalog, names
@@ -44,7 +45,7 @@ class Controller(Value):
     annotation_selector: JsonObject | None = None
     given: JsonObject | None = None
 
-    @property
+    @cached_property
     def child_kinds(self) -> tuple[str, ...]:
         """The declared kinds in the order in which Metacontroller manages them."""
         rules = sorted(self.children, key=lambda rule: rule.kind.sort_key)

@@ -18,11 +18,10 @@ from composite.models import JsonObject, Value
 from composite.simulate import objects
 from composite.simulate.clock import Clock
 from composite.simulate.errors import ApiError
+from composite.simulate.index import Indexed, Place
 from composite.simulate.memory import MemoryStore
 from composite.simulate.objects import Ref
-from composite.simulate.store import Change, Listing
-
-Place = tuple[str, str]
+from composite.simulate.store import Change
 
 
 class Delivery(Value):
@@ -61,7 +60,7 @@ class Heard(NamedTuple):
     change: Change
 
 
-class Informers(Listing):
+class Informers(Indexed):
     """
     The store as one Metacontroller sees it, from its start on.
 
@@ -73,15 +72,15 @@ class Informers(Listing):
     """
 
     def __init__(self, store: MemoryStore, clock: Clock, delivery: Delivery = AT_ONCE) -> None:
+        super().__init__()
         self.delivery = delivery
         self.upsets: deque[Upset | None] = deque()
         self._store = store
         self._clock = clock
-        self._known: dict[str, dict[Place, JsonObject]] = {}
         self._coming: dict[str, deque[Heard]] = {}
         self._listed = store.last_change
         for obj in store.everything():
-            self._keep(obj)
+            self._index.put(obj)
 
     def send(self, change: Change) -> Iterator[Change]:
         """Take a change of the store, and yield what is heard at once; not what was listed."""
@@ -101,9 +100,9 @@ class Informers(Listing):
         while coming and kind not in self.delivery.cut and coming[0].due <= self._clock.seconds:
             change = coming.popleft().change
             if change.new is None:
-                self._known[kind].pop(_place(change.obj), None)
+                self._index.drop(objects.ref_of(change.obj))
             else:
-                self._keep(change.new)
+                self._index.put(change.new)
             yield change
 
     def deliver(self, delivery: Delivery) -> Iterator[Change]:
@@ -131,9 +130,12 @@ class Informers(Listing):
     def _relist(self, kind: str) -> Iterator[Change]:
         """List a kind anew, and yield what is different: what happened in between is not told."""
         self._coming.pop(kind, None)
-        before = dict(self._known.get(kind, {}))
+        before = self._index.unsorted(kind)
         now = {_place(obj): obj for obj in self._store.list_of(kind)}
-        self._known[kind] = dict(now)
+        for obj in before.values():
+            self._index.drop(objects.ref_of(obj))
+        for obj in now.values():
+            self._index.put(obj)
         for place, new in now.items():
             old = before.get(place)
             if old is not new:
@@ -142,19 +144,7 @@ class Informers(Listing):
             if place not in now:
                 yield Change(0, "DELETED", old, None, "")
 
-    def _keep(self, obj: JsonObject) -> None:
-        self._known.setdefault(objects.kind_key(obj), {})[_place(obj)] = obj
-
     # The store as Metacontroller uses it (``store.Store``).
-
-    def get(self, ref: Ref) -> JsonObject | None:
-        """Return one object as last heard of, or None."""
-        return self._known.get(ref.kind, {}).get((ref.namespace, ref.name))
-
-    def list_of(self, kind: str, namespace: str = "") -> list[JsonObject]:
-        """Return the objects of a kind in the order of their names, as last heard of."""
-        found = sorted(self._known.get(kind, {}).items(), key=lambda item: item[0])
-        return [obj for place, obj in found if not namespace or place[0] == namespace]
 
     def read(self, ref: Ref) -> JsonObject | None:
         """Return one object as it is at this moment, or None."""

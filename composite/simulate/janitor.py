@@ -119,9 +119,8 @@ class PodGarbageCollector(WorldActor):
             if objects.is_terminating(change.new) and not change.new["spec"].get("nodeName"):
                 yield objects.ref_of(change.new)
         elif kind == names.NODES and change.new is None:
-            for pod in self.store.list_of(names.PODS):
-                if pod["spec"].get("nodeName") == change.obj["metadata"]["name"]:
-                    yield objects.ref_of(pod)
+            for pod in self.store.pods_on(change.obj["metadata"]["name"]):
+                yield objects.ref_of(pod)
 
     def act(self, key: Ref) -> None:
         """Delete one Pod, unless it has got a Node in the meantime."""

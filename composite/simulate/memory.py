@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal
 
+from composite import names
 from composite.models import JsonObject
 from composite.simulate import admission, objects
 from composite.simulate.clock import Clock
@@ -13,11 +14,12 @@ from composite.simulate.errors import (
     InvalidError,
     NotFoundError,
 )
+from composite.simulate.index import Indexed, on_node
 from composite.simulate.objects import Ref, is_terminating, kind_key, kind_of, ref_of
-from composite.simulate.store import Change, Listing
+from composite.simulate.store import Change
 
 
-class MemoryStore(Listing):
+class MemoryStore(Indexed):
     """
     An API server in memory: same calls, same bytes.
 
@@ -27,23 +29,19 @@ class MemoryStore(Listing):
     """
 
     def __init__(self, clock: Clock) -> None:
+        super().__init__()
         self.manager = "user"
         self.idle_writes: list[tuple[str, Ref]] = []
         self._clock = clock
-        self._objects: dict[str, dict[tuple[str, str], JsonObject]] = {}
         self._changes: list[Change] = []
+        self._forgotten = 0
         self._version = 0
         self._last_address = 99
         self._births: dict[Ref, int] = {}
 
-    def get(self, ref: Ref) -> JsonObject | None:
-        """Return one object, or None."""
-        return self._objects.get(ref.kind, {}).get((ref.namespace, ref.name))
-
-    def list_of(self, kind: str, namespace: str = "") -> list[JsonObject]:
-        """Return the objects of a kind in the order of their names."""
-        found = sorted(self._objects.get(kind, {}).items())
-        return [obj for place, obj in found if not namespace or place[0] == namespace]
+    def pods_on(self, node: str) -> list[JsonObject]:
+        """Return the Pods of a Node, or those of none: the field selector ``spec.nodeName``."""
+        return self._index.having(names.PODS, on_node(node))
 
     def read(self, ref: Ref) -> JsonObject | None:
         """Return one object, or None: here nothing is ever out of date."""
@@ -51,7 +49,7 @@ class MemoryStore(Listing):
 
     def everything(self) -> list[JsonObject]:
         """Return all objects, by kind and name."""
-        return [obj for kind in sorted(self._objects) for obj in self.list_of(kind)]
+        return [obj for kind in self._index.kinds for obj in self.list_of(kind)]
 
     def create(self, obj: JsonObject) -> JsonObject:
         """Create an object, without a status."""
@@ -128,13 +126,18 @@ class MemoryStore(Listing):
             self._write(old, new)
 
     def changes(self, after: int) -> Sequence[Change]:
-        """Return every change whose number is above ``after``."""
-        return self._changes[after:]
+        """Return every change whose number is above ``after``, as far as it is remembered."""
+        return self._changes[max(after - self._forgotten, 0) :]
+
+    def forget_changes(self) -> None:
+        """Remember none of the changes so far: of a long play they take most of the memory."""
+        self._forgotten = self.last_change
+        self._changes = []
 
     @property
     def last_change(self) -> int:
         """The number of the last change, 0 before the first."""
-        return len(self._changes)
+        return self._forgotten + len(self._changes)
 
     def _placed(self, obj: JsonObject) -> JsonObject:
         """Put the object where its kind belongs; a namespace on a cluster-scoped one is dropped."""
@@ -188,15 +191,13 @@ class MemoryStore(Listing):
     def _write(self, old: JsonObject | None, new: JsonObject) -> JsonObject:
         self._version += 1
         new = objects.with_metadata(new, resourceVersion=str(self._version))
-        ref = ref_of(new)
-        self._objects.setdefault(ref.kind, {})[ref.namespace, ref.name] = new
+        self._index.put(new)
         self._log(old, new)
         return new
 
     def _remove(self, old: JsonObject) -> JsonObject:
         self._version += 1
-        ref = ref_of(old)
-        del self._objects[ref.kind][ref.namespace, ref.name]
+        self._index.drop(ref_of(old))
         self._log(old, None)
         return old
 
@@ -206,7 +207,7 @@ class MemoryStore(Listing):
             kind = "ADDED"
         elif new is None:
             kind = "DELETED"
-        self._changes.append(Change(len(self._changes) + 1, kind, old, new, self.manager))
+        self._changes.append(Change(self.last_change + 1, kind, old, new, self.manager))
 
 
 # Only the API server writes these.

@@ -34,6 +34,7 @@ class Metacontroller:
         informers: The objects, as far as it has heard of them.
         hooks: Who answers.
         agenda: When to look again.
+        record: Told every question with its answer.
         report: Told in a sentence what a parent's sync failed with.
 
     """
@@ -46,13 +47,14 @@ class Metacontroller:
         informers: Informers,
         hooks: Hooks,
         agenda: Agenda,
+        record: Callable[[Exchange], None],
         report: Callable[[Ref, str], None],
     ) -> None:
-        self.exchanges: list[Exchange] = []
         self.answers: dict[Key, list[JsonObject]] = {}
         self.informers = informers
         self._hooks = hooks
         self._agenda = agenda
+        self._record = record
         self._report = report
         self._backoff = Backoff()
         self._syncers = {
@@ -137,9 +139,9 @@ class Metacontroller:
         try:
             answer = ask(self._hooks, path, objects.clone(body))  # as over the wire
         except HookError as failure:
-            self.exchanges.append(Exchange(seconds, path, body, None, str(failure)))
+            self._record(Exchange(seconds, path, body, None, str(failure)))
             raise
-        self.exchanges.append(Exchange(seconds, path, body, answer))
+        self._record(Exchange(seconds, path, body, answer))
         return answer
 
 

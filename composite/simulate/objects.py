@@ -10,6 +10,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from pydantic_core import from_json, to_json
+
 from composite import names
 from composite.models import JsonObject
 
@@ -205,7 +207,7 @@ def with_conditions(
 
 def clone(value: Any) -> Any:  # noqa: ANN401  (JSON in, JSON out)
     """Return a copy that shares nothing, as a trip over the wire gives."""
-    return json.loads(json.dumps(value))
+    return from_json(to_json(value))
 
 
 def merge_patch(target: Any, patch: Any) -> Any:  # noqa: ANN401  (JSON in, JSON out)

@@ -4,37 +4,23 @@ Related objects: what the customize hook asks to see beside the children (versio
 Source: https://github.com/metacontroller/metacontroller/blob/v4.17.2/pkg/controller/common/customize/manager.go
 """
 
+import math
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from threading import Lock
 from typing import NamedTuple
 
 from composite.models import JsonObject
-from composite.simulate import objects, selectors
+from composite.simulate import objects
 from composite.simulate.clock import Seconds
 from composite.simulate.controllers import Controller
 from composite.simulate.errors import HookError, SyncError
 from composite.simulate.hooks import require_known, unreadable
+from composite.simulate.interests import Interests, Rule, Version
 from composite.simulate.objects import Kind, Ref
 from composite.simulate.store import Change, Store
 
 CACHE_SECONDS = 20 * 60
-
-
-class Rule(NamedTuple):
-    """One rule of an answer: no restriction at all means every object of the cluster."""
-
-    kind: Kind
-    namespace: str
-    names: tuple[str, ...] | None
-    selector: JsonObject
-
-    def matches(self, obj: JsonObject) -> bool:
-        """Tell whether an object of the rule's kind is asked for."""
-        metadata = obj["metadata"]
-        if self.namespace and metadata.get("namespace") != self.namespace:
-            return False
-        if self.names is not None and metadata["name"] not in self.names:
-            return False
-        return selectors.matches_labels(self.selector, objects.labels_of(obj))
 
 
 class Asked(NamedTuple):
@@ -42,8 +28,11 @@ class Asked(NamedTuple):
 
     until: float
     rules: list[JsonObject]
-    # Found out once they are all known to exist: every event is held against every parent.
+    # Found out once they are all known to exist.
     by_kind: dict[str, list[Rule]]
+
+
+NOTHING = Asked(math.inf, [], {})
 
 
 class Related:
@@ -52,6 +41,9 @@ class Related:
 
     The hook is asked once per uid and metadata.generation of a parent, and again after 20 minutes
     that reading does not extend. A failure is not remembered; an answer is, whatever it asks for.
+
+    Every event is held against the rules of every parent. What makes that cheap is an index of the
+    rules of all parents whose answer holds; only the others are gone through one by one.
 
     Args:
         controller: Whose parents.
@@ -75,8 +67,11 @@ class Related:
         self._clock = clock
         self._ask = ask
         self._watch = watch
-        self._answers: dict[tuple[str, int], Asked] = {}
+        self._answers: OrderedDict[Version, Asked] = OrderedDict()
         self._watched: set[str] = set()
+        self._interests = Interests()
+        self._news: Callable[[], list[Ref]] | None = None
+        self._lock = Lock()  # several threads may ask and hear
 
     def of(self, parent: JsonObject) -> JsonObject:
         """
@@ -88,7 +83,7 @@ class Related:
 
         """
         found: dict[str, dict[str, JsonObject]] = {}
-        for kind, rules in self._rules(parent).items():
+        for kind, rules in self._asked(parent).by_kind.items():
             self._watched.add(kind)
             self._watch(rules[0].kind)
             found[kind] = {
@@ -105,17 +100,36 @@ class Related:
         if kind not in self._watched:
             return
         sides = [side for side in (change.old, change.new) if side is not None]
-        for parent in self._store.list_of(self._controller.parent.key):
+        for ref in self._possible(kind, sides):
+            parent = self._store.get(ref)
+            if parent is None:
+                continue
             try:
-                rules = self._rules(parent).get(kind, ())
+                asked = self._asked(parent)
             except SyncError:
                 continue  # logged by Metacontroller; the parent's own sync meets it again
+            with self._lock:
+                self._interests.learn(ref, _version(parent), asked.until, asked.by_kind)
+            rules = asked.by_kind.get(kind, ())
             if any(rule.matches(side) for rule in rules for side in sides):
-                yield objects.ref_of(parent)
+                yield ref
 
-    def _rules(self, parent: JsonObject) -> dict[str, list[Rule]]:
+    def _possible(self, kind: str, sides: list[JsonObject]) -> list[Ref]:
+        """Return the parents that may see an object, in the order of their names."""
+        with self._lock:
+            if self._news is None:
+                self._news = self._store.follow(self._controller.parent.key)
+            for ref in self._news():
+                parent = self._store.get(ref)
+                if parent is None:
+                    self._interests.forget(ref)
+                else:
+                    self._interests.meet(ref, _version(parent))
+            return self._interests.possible(kind, sides, self._clock.seconds)
+
+    def _asked(self, parent: JsonObject) -> Asked:
         """
-        Return the rules for one parent by kind, from the cache or from the hook.
+        Return what is asked for one parent, from the cache or from the hook.
 
         Raises:
             HookError: The customize hook failed, or a rule cannot be followed.
@@ -123,23 +137,30 @@ class Related:
         """
         path = self._controller.customize_path
         if path is None:
-            return {}
-        key = objects.uid_of(parent), int(parent["metadata"].get("generation", 0))
-        asked = self._answers.get(key)
+            return NOTHING
+        version = _version(parent)
+        asked = self._answers.get(version)
         if asked is None or self._clock.seconds >= asked.until:
             body = {"controller": self._controller.to_json(), "parent": parent}
             rules = read_rules(self._ask(path, body))
-            now = self._clock.seconds
-            if len(self._answers) > MANY_ANSWERS:
-                known = list(self._answers.items())  # other workers add to it meanwhile
-                self._answers = {k: kept for k, kept in known if now < kept.until}
-            asked = self._answers[key] = Asked(now + CACHE_SECONDS, rules, {})
+            asked = self._remember(version, rules)
         if not asked.by_kind:
             by_kind: dict[str, list[Rule]] = {}
             for rule in map(self._read_rule, asked.rules):
                 by_kind.setdefault(rule.kind.key, []).append(rule)
             asked.by_kind.update(by_kind)
-        return asked.by_kind
+        return asked
+
+    def _remember(self, version: Version, rules: list[JsonObject]) -> Asked:
+        """Keep an answer, and those no more whose time is over: the oldest come first."""
+        now = self._clock.seconds
+        asked = Asked(now + CACHE_SECONDS, rules, {})
+        with self._lock:
+            while self._answers and next(iter(self._answers.values())).until <= now:
+                self._answers.popitem(last=False)
+            self._answers[version] = asked
+            self._answers.move_to_end(version)
+        return asked
 
     def _read_rule(self, rule: JsonObject) -> Rule:
         """
@@ -171,14 +192,17 @@ class Related:
         )
 
     def _candidates(self, rule: Rule) -> list[JsonObject]:
+        labels = rule.selector.get("matchLabels") or {}
         if rule.names is None or (rule.kind.namespaced and not rule.namespace):
-            return self._store.list_of(rule.kind.key, rule.namespace)
+            return self._store.labelled(rule.kind.key, labels, rule.namespace)
         refs = [Ref(rule.kind.key, rule.namespace, name) for name in rule.names]
         return [obj for obj in map(self._store.get, refs) if obj is not None]
 
 
-# So many answers are kept before those that are too old are looked for.
-MANY_ANSWERS = 10_000
+def _version(parent: JsonObject) -> Version:
+    """Return what an answer is remembered by."""
+    return objects.uid_of(parent), int(parent["metadata"].get("generation", 0))
+
 
 RULE_FIELDS = frozenset(
     {"apiVersion", "resource", "labelSelector", "namespaceSelector", "namespace", "names"}

@@ -33,9 +33,8 @@ class Scheduler(WorldActor):
             if not change.new["spec"].get("nodeName"):
                 yield objects.ref_of(change.new)
         elif kind in {names.NODES, names.PODS}:
-            for pod in self.store.list_of(names.PODS):
-                if not pod["spec"].get("nodeName"):
-                    yield objects.ref_of(pod)
+            for pod in self.store.pods_on(""):
+                yield objects.ref_of(pod)
 
     def act(self, key: Ref) -> None:
         """Find a Node for one Pod."""
@@ -44,20 +43,37 @@ class Scheduler(WorldActor):
             return
         if not self.passed(pod, "schedule", self.world.delays.schedule):
             return
-        nodes = self.store.list_of(names.NODES)
-        pods = self.store.list_of(names.PODS)
-        running = [item for item in pods if item["spec"].get("nodeName") and not is_over(item)]
-        named = {str(node["metadata"]["name"]): node for node in nodes}
-        beside = {name: _on(node, running) for name, node in named.items()}
-        reasons = {name: obstacle(pod, node, beside[name]) for name, node in named.items()}
-        fitting = [name for name, reason in reasons.items() if reason is None]
-        if fitting:
-            chosen = min(fitting, key=lambda name: (len(beside[name]), name))
+        beside = {
+            str(node["metadata"]["name"]): self._beside(node)
+            for node in self._perhaps_affine(pod["spec"])
+            if obstacle(pod, node, self._beside(node)) is None
+        }
+        if beside:
+            chosen = min(beside, key=lambda name: (len(beside[name]), name))
             pod = self.store.update({**pod, "spec": {**pod["spec"], "nodeName": chosen}})
             self._report(pod, condition("PodScheduled", "True", "Scheduled"))
         else:
-            message = no_room([reason for reason in reasons.values() if reason is not None])
+            nodes = self.store.list_of(names.NODES)
+            reasons = [obstacle(pod, node, self._beside(node)) for node in nodes]
+            message = no_room(reason for reason in reasons if reason is not None)
             self._report(pod, condition("PodScheduled", "False", "Unschedulable", message))
+
+    def _beside(self, node: JsonObject) -> list[JsonObject]:
+        """Return the Pods of a Node that take up room."""
+        return [pod for pod in self.store.pods_on(node["metadata"]["name"]) if not is_over(pod)]
+
+    def _perhaps_affine(self, spec: JsonObject) -> list[JsonObject]:
+        """Return the Nodes with the labels that nodeSelector or one of the terms asks for."""
+        required = _required_affinity(spec) or {}
+        found: dict[str, JsonObject] = {}
+        for term in required.get("nodeSelectorTerms") or [{}]:
+            labels = dict(spec.get("nodeSelector") or {})
+            for wanted in term.get("matchExpressions") or ():
+                if wanted["operator"] == "In" and len(wanted["values"]) == 1:
+                    labels[wanted["key"]] = wanted["values"][0]
+            for node in self.store.labelled(names.NODES, labels):
+                found[node["metadata"]["name"]] = node
+        return list(found.values())
 
     def _report(self, pod: JsonObject, scheduled: JsonObject) -> None:
         status = {"phase": "Pending", **objects.status_of(pod)}
@@ -98,17 +114,12 @@ def obstacle(  # noqa: PLR0911  (one per filter)
     return None
 
 
-def _on(node: JsonObject, pods: Iterable[JsonObject]) -> list[JsonObject]:
-    return [pod for pod in pods if pod["spec"]["nodeName"] == node["metadata"]["name"]]
-
-
 def _is_affine(spec: JsonObject, node: JsonObject, labels: dict[str, str]) -> bool:
     """Tell whether nodeSelector and required nodeAffinity allow the Node: one term is enough."""
     selector = spec.get("nodeSelector") or {}
     if any(labels.get(key) != value for key, value in selector.items()):
         return False
-    affinity = (spec.get("affinity") or {}).get("nodeAffinity") or {}
-    required = affinity.get("requiredDuringSchedulingIgnoredDuringExecution")
+    required = _required_affinity(spec)
     if required is None:
         return True
     fields = {"metadata.name": node["metadata"]["name"]}
@@ -118,6 +129,12 @@ def _is_affine(spec: JsonObject, node: JsonObject, labels: dict[str, str]) -> bo
         and matches_expressions(term.get("matchFields") or (), fields)
         for term in required.get("nodeSelectorTerms") or ()
     )
+
+
+def _required_affinity(spec: JsonObject) -> JsonObject | None:
+    affinity = (spec.get("affinity") or {}).get("nodeAffinity") or {}
+    required: JsonObject | None = affinity.get("requiredDuringSchedulingIgnoredDuringExecution")
+    return required
 
 
 def _taints(node: JsonObject) -> list[JsonObject]:

@@ -6,7 +6,7 @@ the embedded cluster lives in.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Literal, NamedTuple, Protocol
 
 from composite.models import JsonObject
@@ -40,8 +40,8 @@ class Store(Protocol):
     """
     An API server, as far as Metacontroller needs one.
 
-    ``get``, ``list_of``, ``owned_by`` and ``orphans`` tell what was last heard of it, ``read`` asks
-    now. Objects that are returned must not be edited.
+    ``read`` asks it now, all other reading tells what was last heard of it. Objects that are
+    returned must not be edited.
     """
 
     def kind(self, api_version: str, plural: str) -> Kind | None:
@@ -62,6 +62,20 @@ class Store(Protocol):
 
     def orphans(self, kind: str, namespace: str = "") -> list[JsonObject]:
         """Return the objects of a kind that have no controller."""
+        ...
+
+    def labelled(
+        self, kind: str, labels: Mapping[str, str], namespace: str = ""
+    ) -> list[JsonObject]:
+        """Return the objects of a kind that carry some labels, in the order of their names."""
+        ...
+
+    def follow(self, kind: str) -> Callable[[], list[Ref]]:
+        """
+        Return what tells, at each call, which objects may be others than at the call before.
+
+        At the first call it tells of all there are.
+        """
         ...
 
     def read(self, ref: Ref) -> JsonObject | None:
@@ -139,6 +153,36 @@ class Listing(ABC):
         """Return the objects of a kind that have no controller."""
         found = self.list_of(kind, namespace)
         return [obj for obj in found if objects.controller_of(obj) is None]
+
+    def labelled(
+        self, kind: str, labels: Mapping[str, str], namespace: str = ""
+    ) -> list[JsonObject]:
+        """Return the objects of a kind that carry some labels."""
+        return carrying(labels, self.list_of(kind, namespace))
+
+    def follow(self, kind: str) -> Callable[[], list[Ref]]:
+        """Return what tells, at each call, which objects may be others than at the call before."""
+        return following(lambda: self.list_of(kind))
+
+
+def carrying(labels: Mapping[str, str], found: Iterable[JsonObject]) -> list[JsonObject]:
+    """Return those of some objects that carry some labels."""
+    return [obj for obj in found if labels.items() <= objects.labels_of(obj).items()]
+
+
+def following(listed: Callable[[], list[JsonObject]]) -> Callable[[], list[Ref]]:
+    """Return what tells, at each call, which objects are listed that were not, and the reverse."""
+    known: dict[Ref, JsonObject] = {}
+
+    def told() -> list[Ref]:
+        now = {objects.ref_of(obj): obj for obj in listed()}
+        new = [ref for ref, obj in now.items() if known.get(ref) is not obj]
+        gone = [ref for ref in known if ref not in now]
+        known.clear()
+        known.update(now)
+        return new + gone
+
+    return told
 
 
 # How often client-go writes anew what somebody else wrote meanwhile (retry.DefaultBackoff).

@@ -60,11 +60,7 @@ class WorkloadActor(WorldActor):
     def pods(self, workload: JsonObject) -> list[JsonObject]:
         """Return the Pods of a workload."""
         namespace, uid = workload["metadata"]["namespace"], objects.uid_of(workload)
-        return [
-            pod
-            for pod in self.store.list_of(names.PODS, namespace)
-            if (owner := objects.controller_of(pod)) is not None and owner["uid"] == uid
-        ]
+        return self.store.owned_by(names.PODS, uid, namespace)
 
     def create_pod(
         self,

@@ -226,3 +226,26 @@ def test_the_default_leaves_somebody_elses_object_of_the_name_as_it_is(store: Me
     DynamicApply(store).apply(a_controller(), store.parent, None, ours)
 
     assert store.get(DEPLOYED) == theirs
+
+
+def test_what_met_its_wish_is_merged_anew_as_soon_as_either_is_another_one(
+    store: MergingStore,
+) -> None:
+    applier = DynamicApply(store)
+    wish = objects.with_metadata(a_deployment(replicas=1), namespace="default")
+
+    def applied(desired: JsonObject) -> JsonObject:
+        applier.apply(a_controller(), store.parent, store.get(DEPLOYED), desired)
+        found = store.get(DEPLOYED)
+        assert found is not None
+        return found
+
+    made = applied(wish)
+    assert applied(wish) is made
+    assert applied(objects.with_metadata(wish, labels={"a": "1"}))["metadata"]["labels"] == {
+        "a": "1"
+    }
+    assert objects.labels_of(applied(wish)) == {}
+    now = applied(wish)
+    store.update({**now, "spec": {**now["spec"], "replicas": 7}})
+    assert applied(wish)["spec"] == now["spec"]
