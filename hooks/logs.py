@@ -49,6 +49,9 @@ _FIELD = re.compile(r"^([a-z][\w./\[\]-]*): ")
 
 def configure(level: str, form: Literal["json", "text"]) -> None:
     """Send everything that is logged in this process to standard output, in one form."""
+    # None of our lines says which thread or process wrote it, so that nobody need find out.
+    # https://docs.python.org/3/howto/logging.html#optimization
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonLines() if form == "json" else TextLines())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
@@ -111,12 +114,14 @@ def _shown(value: object) -> str:
     return _json(value)
 
 
+_READABLE = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, default=str)
+_ASCII = json.JSONEncoder(separators=(",", ":"), default=str)
+
+
 def _json(value: object) -> str:
     """Write JSON as it is read best, and in ASCII where a terminal would take it for commands."""
-    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=str)
-    if text.isprintable():
-        return text
-    return json.dumps(value, separators=(",", ":"), default=str)
+    text = _READABLE.encode(value)
+    return text if text.isprintable() else _ASCII.encode(value)
 
 
 def fields(record: logging.LogRecord) -> JsonObject:

@@ -135,6 +135,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         gc.collect()
         gc.freeze()
         gc.set_threshold(COLLECT_AFTER)
+        gc.enable()
         return app
 
     def _ready(self, _arbiter: object) -> None:

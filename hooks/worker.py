@@ -46,6 +46,8 @@ SLOW_BYTES_PER_SECOND = 100_000
 LEAST_SECONDS = 0.01
 # How often a thread that waits for its client looks whether others have come.
 LOOK_SECONDS = 0.05
+# As a number: each "|" of its enumeration takes microseconds.
+AT_ONCE = int(MSG_DONTWAIT)
 
 
 class Pressure:
@@ -125,7 +127,7 @@ class Socket(socket.socket):
         found: list[bytes] = []
 
         def receive() -> int:
-            found.append(socket.socket.recv(self, size, flags | MSG_DONTWAIT))
+            found.append(socket.socket.recv(self, size, flags | AT_ONCE))
             return len(found[0])
 
         self._transfer(receive, POLLIN, self.pressure)
@@ -148,7 +150,7 @@ class Socket(socket.socket):
         rest = memoryview(data)
         while rest:
             sent = self._transfer(
-                partial(super().send, rest, flags | MSG_DONTWAIT), POLLOUT, self.pressure
+                partial(super().send, rest, flags | AT_ONCE), POLLOUT, self.pressure
             )
             rest = rest[sent:]
 

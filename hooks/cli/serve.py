@@ -1,5 +1,7 @@
 """``serve``: the webhooks behind HTTP."""
 
+import gc
+
 import click
 
 from hooks.cli.errors import Failed
@@ -40,6 +42,7 @@ def serve(
     broken, 2 a setting cannot be used.
 
     """
+    gc.disable()  # what is loaded now stays; the server collects once it is
     from hooks.authentication import InvalidToken  # noqa: PLC0415  (see the package)
     from hooks.server import serve as run  # noqa: PLC0415
     from presets import InvalidPresets  # noqa: PLC0415
