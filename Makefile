@@ -22,7 +22,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo serve cluster $(CHECKS) check e2e e2e-node story test-runtime fuzz chaos sbom audit format schemas golden kustomize lock image-archive runtime-image package clean
+.PHONY: help setup demo serve cluster $(CHECKS) check e2e e2e-node story test-runtime fuzz chaos bench sbom audit format schemas golden kustomize lock image-archive runtime-image package clean
 
 help: ## Print this table of contents
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -88,6 +88,9 @@ fuzz: $(INSTALLED) ## Ask the hooks a million things nobody should; ARGS="--seed
 chaos: $(INSTALLED) ## Play ten thousand stories of trouble; ARGS="--seed 7 --stories 200"
 	$(BIN)/python -m tests.chaos $(ARGS)
 
+bench: $(INSTALLED) ## Measure it, twenty minutes; QUICK=1: two; ARGS="--only core"
+	$(BIN)/python -m tests.bench $(if $(QUICK),--quick) $(ARGS)
+
 sbom: $(INSTALLED) ## Write what is in the images into dist, as CycloneDX; ARGS=--help
 	@$(BIN)/python -m image sbom dist $(ARGS)
 
@@ -116,9 +119,10 @@ schemas: $(INSTALLED) ## Write every generated file: CRDs, schemas, charts, refe
 	$(BIN)/python -m schemas
 	$(BIN)/python -m charts
 	$(BIN)/python -m hooks.pages
+	$(BIN)/python -m tests.bench --schema
 
-golden: $(INSTALLED) ## Write the golden responses anew; review the difference
-	$(BIN)/python -m pytest -q tests/golden --update-golden $(ARGS)
+golden: $(INSTALLED) ## Write golden responses and counted steps anew; review the difference
+	$(BIN)/python -m pytest -q tests/golden tests/bench/test_counts.py --update-golden $(ARGS)
 
 # Helm is the one of the test cluster, built from a Go module the first time.
 kustomize: $(INSTALLED) ## Write charts/kustomize anew from the chart; review the difference
