@@ -187,7 +187,8 @@ def make_plan(
         node_plan = without_machines(node_plan)
     server = training = None
     if preset is not None:
-        gpus = gpus_per_pod(preset.gpu, row, resource, node_plan, seen)
+        nodes = node_plan.nodes if node_plan.ready else ()
+        gpus = gpus_per_pod(preset.gpu, row, resource, nodes, seen)
         server = plan_server(meta.name, meta.namespace, preset, inference, resource, catalog, gpus)
         server = as_accepted(server, before, seen.workload)
     if spec.tuning is not None and tuned is not None and config is not None:

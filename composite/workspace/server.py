@@ -6,7 +6,6 @@ from typing import NamedTuple
 from composite import names
 from composite.catalog import AccessMode, Catalog, GpuNeed, InstanceType, Preset, Runtime, Weights
 from composite.workspace.api import Adapter, Inference, PresetRef, Resource, WorkspaceSpec
-from composite.workspace.nodes import NodePlan
 from composite.workspace.observe import Seen, SeenNode
 
 # The ordinal of a StatefulSet's pod, cut out of its host name by the shell that starts the server.
@@ -224,7 +223,7 @@ def gpus_per_pod(
     gpu: GpuNeed,
     row: InstanceType | None,
     resource: Resource,
-    node_plan: NodePlan,
+    nodes: tuple[SeenNode, ...],
     seen: Seen,
 ) -> int:
     """
@@ -232,13 +231,14 @@ def gpus_per_pod(
 
     Once there are pods it stays what it was then: a GPU less on a node, other nodes to prefer, or a
     better number in the table are no reasons to restart the model. But where the scheduler finds no
-    room for a pod, and the nodes that wait for one have fewer, it would wait for ever.
+    room for a pod, and the nodes that wait for one have fewer, it would wait for ever. ``nodes``
+    are those that show their GPUs.
     """
     running = seen.workload.gpus if seen.workload is not None else 0
     if not running:
-        return gpus_of_nodes(gpu, row, resource, node_plan.nodes)
-    free = tuple(node for node in node_plan.nodes if node.name not in seen.pod_nodes)
-    if seen.homeless_since is None or not node_plan.ready or not free:
+        return gpus_of_nodes(gpu, row, resource, nodes)
+    free = tuple(node for node in nodes if node.name not in seen.pod_nodes)
+    if seen.homeless_since is None or not free:
         return running
     return min(running, gpus_of_nodes(gpu, row, resource, free))
 

@@ -5,7 +5,6 @@ import pytest
 from composite.catalog import Catalog
 from composite.models import JsonObject
 from composite.workspace.api import WorkspaceSpec
-from composite.workspace.nodes import NodePlan
 from composite.workspace.observe import Seen, SeenNode
 from composite.workspace.server import (
     PlannedAdapter,
@@ -257,18 +256,6 @@ def running(gpus: int, *world: JsonObject) -> Seen:
     return seen_by(a_request(children=[deployment], related=world))
 
 
-def chosen(*nodes: JsonObject, lacking: tuple[str, ...] = ()) -> NodePlan:
-    return NodePlan(
-        machines=(),
-        nodes=seen_nodes(*nodes),
-        in_use=(),
-        strangers=(),
-        lacking=lacking,
-        failing=False,
-        look_again=None,
-    )
-
-
 @pytest.mark.parametrize(
     ("instance_type", "preferred", "nodes", "expected"),
     [
@@ -321,7 +308,7 @@ def test_a_pod_asks_for_all_gpus_of_its_node(
 
 def test_what_runs_keeps_its_gpus_when_a_node_shows_fewer(catalog: Catalog) -> None:
     resource = a_spec(resource=a_resource(instanceType="Standard_Nsku")).resource
-    nodes = chosen(a_node(instance_type="Standard_Nsku", gpus=3))
+    nodes = seen_nodes(a_node(instance_type="Standard_Nsku", gpus=3))
 
     assert gpus_per_pod(catalog.presets["phi-2"].gpu, None, resource, nodes, running(4)) == 4
 
@@ -329,29 +316,26 @@ def test_what_runs_keeps_its_gpus_when_a_node_shows_fewer(catalog: Catalog) -> N
 @pytest.mark.parametrize(
     ("pods", "nodes", "expected"),
     [
-        pytest.param([HOMELESS], chosen(a_node("bought", gpus=1)), 1, id="a node has fewer"),
-        pytest.param([HOMELESS], chosen(a_node("bought", gpus=4)), 2, id="a node has more"),
-        pytest.param([HOMELESS], chosen(lacking=("a node",)), 2, id="no node yet"),
-        pytest.param(
-            [HOMELESS], chosen(a_node("bought", gpus=0), lacking=("GPUs",)), 2, id="no GPUs yet"
-        ),
-        pytest.param([], chosen(a_node("bought", gpus=1)), 2, id="no pod looks for room"),
+        pytest.param([HOMELESS], seen_nodes(a_node("bought", gpus=1)), 1, id="a node has fewer"),
+        pytest.param([HOMELESS], seen_nodes(a_node("bought", gpus=4)), 2, id="a node has more"),
+        pytest.param([HOMELESS], (), 2, id="no node with GPUs yet"),
+        pytest.param([], seen_nodes(a_node("bought", gpus=1)), 2, id="no pod looks for room"),
         pytest.param(
             [on_node(a_pod("old"), "taken"), HOMELESS],
-            chosen(a_node("taken", gpus=1)),
+            seen_nodes(a_node("taken", gpus=1)),
             2,
             id="the old pod is on the node with fewer",
         ),
         pytest.param(
             [on_node(a_pod("other"), "taken"), HOMELESS],
-            chosen(a_node("bought", gpus=1), a_node("taken", gpus=2)),
+            seen_nodes(a_node("bought", gpus=1), a_node("taken", gpus=2)),
             1,
             id="of two pods one has found a node",
         ),
     ],
 )
 def test_a_pod_that_finds_no_room_asks_for_what_the_free_nodes_have(
-    catalog: Catalog, pods: list[JsonObject], nodes: NodePlan, expected: int
+    catalog: Catalog, pods: list[JsonObject], nodes: tuple[SeenNode, ...], expected: int
 ) -> None:
     resource = a_spec(resource=a_resource(preferredNodes=["taken"])).resource
     row = catalog.instance_types["Standard_NC24s_v3"]
