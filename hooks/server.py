@@ -131,11 +131,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         from hooks.app import create_app  # noqa: PLC0415
 
         app = create_app(self._catalog, self._settings, shared_metrics=self._shared)
-        # What is loaded stays: the collector need not walk it, nor copy its pages after a fork.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(COLLECT_AFTER)
-        gc.enable()
+        keep_what_is_loaded()
         return app
 
     def _ready(self, _arbiter: object) -> None:
@@ -145,6 +141,18 @@ class Server(BaseApplication):  # type: ignore[misc]
         from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415
 
         mark_process_dead(worker.pid, str(self._shared))  # type: ignore[no-untyped-call]
+
+
+def keep_what_is_loaded() -> None:
+    """
+    Have the collector walk no more what there is now, and seldom what comes.
+
+    What is loaded stays: nor are its pages copied after a fork.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER)
+    gc.enable()
 
 
 class Master(Arbiter):  # type: ignore[misc]

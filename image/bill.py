@@ -108,7 +108,7 @@ def bill(
                 bom.register_dependency(by_name[name], [each])
     # Both would tell of the moment, and equal locks shall make equal bytes.
     bom.metadata.timestamp = None  # type: ignore[assignment]  # "reproducible" of cyclonedx-py
-    bom.serial_number = None  # type: ignore[assignment]  # the same
+    bom.serial_number = None  # type: ignore[assignment]  # "reproducible" of cyclonedx-py
     written = make_outputter(bom, OutputFormat.JSON, SchemaVersion.V1_6)
     return written.output_as_string(indent=2) + "\n"
 

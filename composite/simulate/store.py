@@ -6,7 +6,7 @@ the embedded cluster lives in.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal, NamedTuple, Protocol
 
 from composite.models import JsonObject
@@ -158,31 +158,22 @@ class Listing(ABC):
         self, kind: str, labels: Mapping[str, str], namespace: str = ""
     ) -> list[JsonObject]:
         """Return the objects of a kind that carry some labels."""
-        return carrying(labels, self.list_of(kind, namespace))
+        found = self.list_of(kind, namespace)
+        return [obj for obj in found if labels.items() <= objects.labels_of(obj).items()]
 
     def follow(self, kind: str) -> Callable[[], list[Ref]]:
         """Return what tells, at each call, which objects may be others than at the call before."""
-        return following(lambda: self.list_of(kind))
+        known: dict[Ref, JsonObject] = {}
 
+        def told() -> list[Ref]:
+            now = {objects.ref_of(obj): obj for obj in self.list_of(kind)}
+            new = [ref for ref, obj in now.items() if known.get(ref) is not obj]
+            gone = [ref for ref in known if ref not in now]
+            known.clear()
+            known.update(now)
+            return new + gone
 
-def carrying(labels: Mapping[str, str], found: Iterable[JsonObject]) -> list[JsonObject]:
-    """Return those of some objects that carry some labels."""
-    return [obj for obj in found if labels.items() <= objects.labels_of(obj).items()]
-
-
-def following(listed: Callable[[], list[JsonObject]]) -> Callable[[], list[Ref]]:
-    """Return what tells, at each call, which objects are listed that were not, and the reverse."""
-    known: dict[Ref, JsonObject] = {}
-
-    def told() -> list[Ref]:
-        now = {objects.ref_of(obj): obj for obj in listed()}
-        new = [ref for ref, obj in now.items() if known.get(ref) is not obj]
-        gone = [ref for ref in known if ref not in now]
-        known.clear()
-        known.update(now)
-        return new + gone
-
-    return told
+        return told
 
 
 # How often client-go writes anew what somebody else wrote meanwhile (retry.DefaultBackoff).

@@ -1,7 +1,7 @@
 """The API server as the core's store: reading from what was heard, writing with a line for each."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -10,7 +10,7 @@ from composite.models import JsonObject
 from composite.simulate import apply, objects
 from composite.simulate.errors import NotFoundError
 from composite.simulate.objects import Kind, Ref
-from composite.simulate.store import carrying, following
+from composite.simulate.store import Listing
 from hooks.dev.api import APPLY_PATCH, JSON_PATCH, Api
 from hooks.dev.discovery import Discovery, collection
 from hooks.dev.informers import Informers
@@ -34,7 +34,7 @@ def on_behalf_of(controller: str, parent: Ref) -> Iterator[None]:
         _ON_BEHALF_OF.reset(token)
 
 
-class ApiStore:
+class ApiStore(Listing):
     """
     A store for controllers (``composite.simulate.appliers.ApplyingStore``).
 
@@ -83,16 +83,6 @@ class ApiStore:
     def orphans(self, kind: str, namespace: str = "") -> list[JsonObject]:
         """Return the objects of a kind that have no controller."""
         return self.owned_by(kind, "", namespace)
-
-    def labelled(
-        self, kind: str, labels: Mapping[str, str], namespace: str = ""
-    ) -> list[JsonObject]:
-        """Return the objects of a kind that carry some labels."""
-        return carrying(labels, self.list_of(kind, namespace))
-
-    def follow(self, kind: str) -> Callable[[], list[Ref]]:
-        """Return what tells, at each call, which objects may be others than at the call before."""
-        return following(lambda: self.list_of(kind))
 
     def read(self, ref: Ref) -> JsonObject | None:
         """Return one object as it is at this moment, or None."""

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
 
 import click
 import psutil
@@ -30,19 +29,13 @@ DEPENDENCIES = ("pydantic", "pydantic-core", "flask", "gunicorn", "kubernetes")
 GIB = 2**30
 
 
-class Known(NamedTuple):
-    """A part, and how long it may take: whole, and quick."""
-
-    module: str
-    about: str
-
-
+# Modules of this package, and what each measures.
 PARTS = {
-    "core": Known("core", "the pure functions, by themselves"),
-    "server": Known("server", "the hooks behind HTTP, beside a route that does nothing"),
-    "scale": Known("scale", "up to 10,000 Workspaces in the embedded cluster"),
+    "core": "the pure functions, by themselves",
+    "server": "the hooks behind HTTP, beside a route that does nothing",
+    "scale": "up to 10,000 Workspaces in the embedded cluster",
 }
-LISTED = "\n".join(f"  {name:<14} {part.about}" for name, part in PARTS.items())
+LISTED = "\n".join(f"  {name:<8} {about}" for name, about in PARTS.items())
 HELP = f"""\
 Measure how fast metakaito is, how small, and how far it scales.
 
@@ -79,9 +72,9 @@ def main(*, quick: bool, only: tuple[str, ...], out: Path, docs: bool, schema: b
         write_page(Report.model_validate_json(written.read_text()), DOCS)
         return
     machine = this_machine()
-    parts = tuple(measured(name, quick) for name in PARTS if not only or name in only)
+    parts = tuple(measured(name, quick=quick) for name in PARTS if not only or name in only)
     report = Report(
-        date=datetime.now(UTC).strftime("%Y-%m-%d"),  # noqa: TID251  (when it was measured)
+        date=datetime.now(UTC).strftime("%Y-%m-%d"),  # noqa: TID251  (a program, not the core)
         quick=quick,
         machine=machine,
         parts=with_reasons(parts),
@@ -100,13 +93,12 @@ def written_schema() -> str:
     return json.dumps(schema, indent=2) + "\n"
 
 
-def measured(name: str, quick: bool) -> Part:  # noqa: FBT001  (as all parts)
+def measured(name: str, *, quick: bool) -> Part:
     """Measure one part."""
-    tell(f"{name}: {PARTS[name].about}")
-    module = importlib.import_module(f"tests.bench.{PARTS[name].module}")
-    measure: Callable[[bool, Callable[[str], None]], Part] = module.measured
+    tell(f"{name}: {PARTS[name]}")
+    measure: Callable[..., Part] = importlib.import_module(f"tests.bench.{name}").measured
     started = time.monotonic()
-    found = measure(quick, lambda text: tell(f"{name}: {text}"))
+    found = measure(lambda text: tell(f"{name}: {text}"), quick=quick)
     return found.model_copy(update={"seconds": round(time.monotonic() - started, 1)})
 
 

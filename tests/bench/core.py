@@ -37,7 +37,7 @@ FULL = Size(RUNS, 0.2, WORKSPACES_OF_A_NAMESPACE)
 QUICK = Size(5, 0.03, (1, 10, 100))
 
 
-def measured(quick: bool, tell: Callable[[str], None]) -> Part:  # noqa: FBT001  (as all parts)
+def measured(tell: Callable[[str], None], *, quick: bool) -> Part:
     """Measure every question, and the steps of the most common one."""
     size = QUICK if quick else FULL
     tell("making the questions")
@@ -85,14 +85,17 @@ def whole(count: int) -> str:
 
 def workspace_questions() -> dict[str, Question]:
     """Return a question of every kind about a Workspace."""
-    plain = questions.settled(questions.a_workspace("bench"))
+    serving = {n: questions.settled(questions.a_workspace("bench", count=n)) for n in NODES}
     refused = questions.a_workspace("bench", inference={"preset": {"name": "no-such"}})
     template = questions.settled(questions.a_template("bench"))
     tuning = questions.settled(questions.a_tuning("bench"))
     return {
-        "fresh": questions.first_question(plain, WORKSPACES, bare=True),
-        **{name_of(nodes): questions.converged(nodes, bare=True) for nodes in NODES},
-        MANAGED: questions.converged(1),
+        "fresh": questions.first_question(serving[1], WORKSPACES, bare=True),
+        **{
+            name_of(nodes): questions.last_question(cluster, WORKSPACES, bare=True)
+            for nodes, cluster in serving.items()
+        },
+        MANAGED: questions.last_question(serving[1], WORKSPACES),
         "refused": questions.last_question(questions.settled(refused), WORKSPACES, bare=True),
         "template": questions.last_question(template, WORKSPACES, bare=True),
         "tuning": questions.last_question(tuning, WORKSPACES, bare=True),

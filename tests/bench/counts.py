@@ -15,7 +15,7 @@ def instructions(call: Callable[[], object]) -> int:
     call()
     found = 0
 
-    def count(frame: FrameType, event: str, _: Any) -> Any:  # noqa: ANN401  (sys.settrace's)
+    def count(frame: FrameType, event: str, _: object) -> Any:  # noqa: ANN401  (itself, which has no type of its own)
         nonlocal found
         if event == "call":
             frame.f_trace_lines, frame.f_trace_opcodes = False, True
@@ -23,12 +23,7 @@ def instructions(call: Callable[[], object]) -> int:
             found += 1
         return count
 
-    before = sys.gettrace()
-    sys.settrace(count)
-    try:
-        call()
-    finally:
-        sys.settrace(before)
+    during(call, sys.gettrace, sys.settrace, count)
     return found
 
 
@@ -37,18 +32,28 @@ def models(call: Callable[[], object]) -> int:
     call()
     found = 0
 
-    def count(_frame: FrameType, event: str, called: Any) -> None:  # noqa: ANN401  (sys.setprofile's)
+    def count(_frame: FrameType, event: str, called: object) -> None:
         nonlocal found
         if event == "c_call" and getattr(called, "__name__", "") in CHECKS:
             found += 1
 
-    before = sys.getprofile()
-    sys.setprofile(count)
+    during(call, sys.getprofile, sys.setprofile, count)
+    return found
+
+
+def during(
+    call: Callable[[], object],
+    get: Callable[[], Any],
+    put: Callable[[Any], None],
+    watcher: Callable[..., Any],
+) -> None:
+    """Call something while it is watched, and put back who watched before."""
+    before = get()
+    put(watcher)
     try:
         call()
     finally:
-        sys.setprofile(before)
-    return found
+        put(before)
 
 
 # Of pydantic-core's SchemaValidator and SchemaSerializer.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from time import process_time
 
-from hooks.server import COLLECT_AFTER
+from hooks.server import keep_what_is_loaded
 from tests.bench.figures import Figure
 
 RUNS = 7
@@ -28,9 +28,7 @@ def ratios(ones: Iterable[float], others: Iterable[float]) -> Figure:
 def as_served() -> Iterator[None]:
     """Collect garbage as the server does: what is loaded is not walked again and again."""
     before = gc.get_threshold()
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(COLLECT_AFTER)
+    keep_what_is_loaded()
     try:
         yield
     finally:

@@ -4,7 +4,6 @@ A server that answers everything with the same bytes: what Flask and gunicorn co
 ``python -m tests.bench.nothing BYTES`` listens on a free port, with the settings of the hooks.
 """
 
-import gc
 import sys
 
 from flask import Flask, Response, request
@@ -23,9 +22,7 @@ class NothingServer(server.Server):
     def load(self) -> Flask:
         """Make the app."""
         app = nothing(self.answer)
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(server.COLLECT_AFTER)
+        server.keep_what_is_loaded()
         return app
 
 
@@ -50,7 +47,7 @@ def nothing(answer: bytes) -> Flask:
 def main(size: int) -> None:
     """Answer so many bytes until SIGTERM."""
     NothingServer.answer = b'"' + b"x" * (size - 2) + b'"'
-    server.Server = NothingServer  # type: ignore[misc]
+    server.Server = NothingServer  # type: ignore[misc]  # so that serve() starts it as it does ours
     server.serve("127.0.0.1:0", load_settings())
 
 

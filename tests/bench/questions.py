@@ -144,9 +144,9 @@ def fields_of(value: object) -> JsonObject:
     return {}
 
 
-def converged(count: int, *, bare: bool = False) -> Question:
-    """Return what is asked about a Workspace that serves on so many nodes."""
-    return last_question(settled(a_workspace("bench", count=count)), WORKSPACES, bare=bare)
+def converged() -> Question:
+    """Return what is asked about a Workspace that serves on one node."""
+    return last_question(settled(a_workspace("bench")), WORKSPACES)
 
 
 def namespace_of(workspaces: int, *, bare: bool = False) -> Question:

@@ -73,7 +73,7 @@ FULL = (
 QUICK = (Play(300), *(Play(100),) * 2)
 
 
-def measured(quick: bool, tell: Callable[[str], None]) -> Part:  # noqa: FBT001  (as all parts)
+def measured(tell: Callable[[str], None], *, quick: bool) -> Part:
     """Play every size, each in a process of its own."""
     found = sorted(all_played(QUICK if quick else FULL, tell), key=lambda one: one.play)
     return Part(

@@ -54,11 +54,11 @@ FULL = Size(5, 3.0, (20, 40, 60, NEAR_PEAK, 100), 2_000, 100_000, 5)
 QUICK = Size(5, 0.3, (20, 50, NEAR_PEAK), 2_000, 5_000, 3)
 
 
-def measured(quick: bool, tell: Tell) -> Part:  # noqa: FBT001  (as all parts)
+def measured(tell: Tell, *, quick: bool) -> Part:
     """Measure the server of the hooks beside one that does nothing."""
     size = QUICK if quick else FULL
     tell("making the questions")
-    one = (questions.converged(1),)
+    one, mixed = (questions.converged(),), mix()
     with tempfile.TemporaryDirectory(prefix="metakaito-bench-") as folder:
         lines = Path(folder)
         tell("starting")
@@ -66,10 +66,10 @@ def measured(quick: bool, tell: Tell) -> Part:  # noqa: FBT001  (as all parts)
         with served(HOOKS, lines / "hooks.log") as server:
             asked = warm(server, one, CONNECTIONS)
             fresh = Memory(asked, server.memory())
-            asked += warm(server, mix(), size.warm - asked)
+            asked += warm(server, mixed, size.warm - asked)
             before = (fresh, Memory(asked, server.memory()))
             found = []
-            for name, texts in {"converged, 1 node": one, "mix": mix()}.items():
+            for name, texts in {"converged, 1 node": one, "mix": mixed}.items():
                 tell(f"{name}: as fast as it goes, in turn with the no-op")
                 with beside(server, texts, lines) as nothing:
                     found.append(side_by_side(name, texts, server, nothing, size))
@@ -84,7 +84,7 @@ def measured(quick: bool, tell: Tell) -> Part:  # noqa: FBT001  (as all parts)
             ]
             asked += sum(len(each.latencies) for each in told)
             tell(f"memory, up to {size.requests:,} requests")
-            asked += fill(server, mix(), size.requests - asked)
+            asked += fill(server, mixed, size.requests - asked)
             memory = (*before, Memory(asked, server.memory()))
     return part(found, by_rate, near, memory, start)
 

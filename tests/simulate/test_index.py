@@ -9,7 +9,7 @@ from composite.simulate import Clock, objects
 from composite.simulate.index import Indexed
 from composite.simulate.memory import MemoryStore
 from composite.simulate.objects import Ref
-from composite.simulate.store import Listing, following
+from composite.simulate.store import Listing
 
 UIDS = ("1", "2", "3")
 LABELS = st.dictionaries(st.sampled_from(("app", "tier")), st.sampled_from(("a", "b")))
@@ -110,7 +110,7 @@ def test_who_follows_a_kind_is_told_of_every_object_that_is_another_one(
 ) -> None:
     kept, _ = played(before)
     told = kept.follow(names.PODS)
-    compared = following(lambda: kept.list_of(names.PODS))
+    compared = Listing.follow(kept, names.PODS)
     assert sorted(told()) == sorted(compared())
 
     for obj, stays in after:
