@@ -20,7 +20,10 @@ from telemetry import AcceleratorCollector
 LOG = logging.getLogger("metakaito.ranks")
 
 ASK_EVERY = 1.0
-"""Seconds between two looks at the first process."""
+"""Seconds between two looks at the first process, once it was seen."""
+
+LOOK_EVERY = 0.2
+"""Seconds between two looks until then: one that ends unseen would be waited for for ever."""
 
 CONNECT_WITHIN = 5.0
 """Seconds."""
@@ -82,6 +85,8 @@ async def watch(settings: Settings, server: Server) -> None:
     while True:
         there = await asyncio.to_thread(is_listening, settings.rank_0_host, settings.base_port)
         if there:
+            if not seen:
+                LOG.info("Process 0 is there; this one ends when it does")
             seen, refused = True, 0
         elif seen:
             refused += 1
@@ -89,7 +94,7 @@ async def watch(settings: Settings, server: Server) -> None:
                 LOG.info("Process 0 has ended")
                 server.stop()
                 return
-        await asyncio.sleep(ASK_EVERY)
+        await asyncio.sleep(ASK_EVERY if seen else LOOK_EVERY)
 
 
 def is_listening(host: str, port: int) -> bool:

@@ -78,6 +78,15 @@ def wait_for(
     raise AssertionError(msg)
 
 
+def wait_for_line(line: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until the log has a line."""
+    deadline = time.monotonic() + WITHIN
+    while line not in (told := log.read_text()):
+        assert time.monotonic() < deadline, f"not said: {line}\n{told}"
+        assert process.poll() is None, f"ended before it said: {line}\n{told}"
+        time.sleep(0.05)
+
+
 def test_the_presets_command_serves_and_the_pre_stop_hook_ends_it_in_order(
     tiny_directory: Path,
     tmp_path: Path,
@@ -145,6 +154,7 @@ def test_of_two_processes_one_serves_and_the_other_is_healthy_and_ends_with_it(
         answer = httpx.post(f"http://127.0.0.1:{port}/chat", json=body)
         misdirected = httpx.post(f"http://127.0.0.1:{port + 1}/chat", json=body)
         metrics = httpx.get(f"http://127.0.0.1:{port + 1}/metrics").json()
+        wait_for_line("Process 0 is there; this one ends when it does", process, log)
         pid = int((tmp_path / "server.pid").read_text().split()[0])
         os.kill(pid, signal.SIGTERM)
         code = process.wait(WITHIN)
