@@ -88,7 +88,7 @@ fuzz: $(INSTALLED) ## Ask the hooks a million things nobody should; ARGS="--seed
 chaos: $(INSTALLED) ## Play ten thousand stories of trouble; ARGS="--seed 7 --stories 200"
 	$(BIN)/python -m tests.chaos $(ARGS)
 
-bench: $(INSTALLED) ## Measure it, a quarter of an hour; QUICK=1: two; ARGS="--only core"
+bench: $(INSTALLED) ## Measure it, half an hour; QUICK=1: three minutes; ARGS="--only core"
 	$(BIN)/python -m tests.bench $(if $(QUICK),--quick) $(ARGS)
 
 sbom: $(INSTALLED) ## Write what is in the images into dist, as CycloneDX; ARGS=--help

@@ -11,7 +11,7 @@ How fast metakaito answers, how small it is and how far it scales, as one run of
 it. **No figure here is promised**: they are of one machine on one day. What compares is a ratio of
 things that were measured in turn in the same run.
 
-Run it yourself: `make bench` takes about a quarter of an hour, `make bench QUICK=1` two. Both
+Run it yourself: `make bench` takes about half an hour, `make bench QUICK=1` three minutes. Both
 print every goal with what was reached, and write `dist/bench/report.json`, of which
 `make bench ARGS=--docs` makes this page ([schema](../tests/bench/report.schema.json)).
 """

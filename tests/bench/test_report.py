@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 from click.testing import CliRunner
 
-from tests.bench.__main__ import SCHEMA, main, with_reasons, written_schema
+from tests.bench.__main__ import PARTS, SCHEMA, main, with_reasons, written_schema
 from tests.bench.figures import (
     Bound,
     Figure,
@@ -162,7 +162,7 @@ def test_help_names_every_part() -> None:
         [sys.executable, "-m", "tests.bench", "-h"], capture_output=True, text=True, check=True
     )
 
-    for part in ("core", "server", "scale"):
+    for part in PARTS:
         assert f"  {part} " in found.stdout
 
 

@@ -46,7 +46,8 @@ class Bundle:
     """
     An installed release, and the processes that stand for its Pods.
 
-    ``environment`` is what the hooks get beside what the release sets.
+    ``environment`` is what the hooks get beside what the release sets, ``serve`` how they are
+    started.
     """
 
     cluster: Cluster
@@ -54,6 +55,7 @@ class Bundle:
     player: Player
     hooks_url: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
+    serve: tuple[str, ...] = (sys.executable, "-m", "hooks.cli", "serve")
 
     @property
     def kubeconfig(self) -> Path:
@@ -98,7 +100,7 @@ class Bundle:
         address = self.hooks_url.removeprefix("http://")
         processes.start(
             "hooks",
-            (sys.executable, "-m", "hooks.cli", "serve", "--bind", address),
+            (*self.serve, "--bind", address),
             {**environment, "METAKAITO_LOG_FORMAT": "json", **self.environment},
         )
         processes.wait("hooks", lambda: answers(f"{self.hooks_url}/readyz"))

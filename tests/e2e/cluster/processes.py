@@ -85,6 +85,10 @@ class Processes:
                 )
             time.sleep(0.05)
 
+    def pid(self, name: str) -> int:
+        """Return the number of a program's process."""
+        return self._running[name].pid
+
     def log(self, name: str) -> str:
         """Return what a program has written."""
         return (self.logs / f"{name}.log").read_text(errors="replace")
