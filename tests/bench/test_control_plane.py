@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from composite.models import JsonObject
 from tests.bench import call_log, consumption, control_plane, fleet, limit
 from tests.bench.bare_cluster import CLIENT, OURS
 from tests.bench.call_log import Asked, Calls
@@ -159,12 +158,11 @@ def test_a_deployment_is_served_once_its_status_is_about_what_it_is_now() -> Non
 
 
 def test_what_objects_take_is_counted_as_go_writes_them() -> None:
-    found: list[JsonObject] = [
-        {"metadata": {"name": "é"}},
-        {"metadata": {"managedFields": [{"a": 1}]}},
-    ]
+    found = share(
+        "Machine", [{"metadata": {"name": "é"}}, {"metadata": {"managedFields": [{"a": 1}]}}]
+    )
 
-    assert share("Machine", found) == Share("Machine", 2, 26 + 40, 2 + 9)
+    assert found == Share("Machine", 2, 26 + 40, 2 + 9)
 
 
 def a_round(workspaces: int, namespaces: int, first: float, last: float) -> Round:
