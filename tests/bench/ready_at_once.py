@@ -11,6 +11,7 @@ import os
 import queue
 import sys
 import threading
+import traceback
 from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
@@ -152,6 +153,8 @@ def ending_all(work: Callable[[], None]) -> None:
     """Do something for ever; if it ends, so does the process: what is played would be half."""
     try:
         work()
+    except Exception:  # noqa: BLE001  (whatever it was)
+        traceback.print_exc()
     finally:
         os._exit(1)
 

@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import ssl
+import time
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from pathlib import Path
@@ -18,6 +19,8 @@ JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 # Longer than any answer or pause of a watch that is measured takes.
 SECONDS = 900.0
+# So often a request is sent again that comes too early, for example right after a CRD was made.
+PATIENCE = 30
 
 
 class Refused(Exception):  # noqa: N818  (it says what is so)
@@ -74,18 +77,25 @@ class Wire:
             Refused: It is not a success.
 
         """
-        given = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-        headers = {**self._headers, "Content-Type": content_type} if given else self._headers
-        try:
-            status, text = self._exchange(method, path, given, headers)
-        except (http.client.HTTPException, OSError):
-            # The other end has closed it meanwhile.
-            self._connection.close()
-            status, text = self._exchange(method, path, given, headers)
+        for _ in range(PATIENCE):
+            status, text = self._sent(method, path, body, content_type)
+            if status != HTTPStatus.TOO_MANY_REQUESTS:
+                break
+            time.sleep(1)
         if status >= HTTPStatus.BAD_REQUEST:
             raise Refused(status, text.decode(errors="replace")[:500])
         found: JsonObject = json.loads(text)
         return found
+
+    def _sent(self, method: str, path: str, body: object, content_type: str) -> tuple[int, bytes]:
+        given = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        headers = {**self._headers, "Content-Type": content_type} if given else self._headers
+        try:
+            return self._exchange(method, path, given, headers)
+        except (http.client.HTTPException, OSError):
+            # The other end has closed it meanwhile.
+            self._connection.close()
+            return self._exchange(method, path, given, headers)
 
     def items(self, path: str, labels: str = "") -> list[JsonObject]:
         """Return what a list holds, each as if it had been asked for alone."""
