@@ -14,6 +14,7 @@ INSTALLED := $(VENV)/installed
 RUNTIME           := presets/runtimes/transformers
 RUNTIME_BIN       := $(CURDIR)/$(RUNTIME)/.venv/bin
 RUNTIME_INSTALLED := $(RUNTIME)/.venv/installed
+DOCS_INSTALLED    := $(VENV)/docs/installed
 E2E       := tests/e2e --ignore=tests/e2e/faults --ignore=tests/e2e/node --ignore=tests/e2e/story
 CHECKS    := lint types contracts current test
 
@@ -22,7 +23,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo serve cluster $(CHECKS) check e2e e2e-node story test-runtime fuzz chaos bench sbom audit format schemas golden kustomize lock image-archive runtime-image package clean
+.PHONY: help setup demo serve cluster $(CHECKS) check e2e e2e-node story test-runtime fuzz chaos bench sbom audit format schemas golden kustomize docs lock image-archive runtime-image package clean
 
 help: ## Print this table of contents
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -62,6 +63,7 @@ current: $(INSTALLED) ## Check that the generated files are what the code would 
 	$(BIN)/python -m schemas --check
 	$(BIN)/python -m charts --check
 	$(BIN)/python -m hooks.pages --check
+	$(BIN)/python -m hooks.picture --check
 
 # ARGS="--numprocesses=0" runs them in this one process, as a debugger wants it.
 test: $(INSTALLED) ## Run the tests, on all processors
@@ -119,6 +121,7 @@ schemas: $(INSTALLED) ## Write every generated file: CRDs, schemas, charts, refe
 	$(BIN)/python -m schemas
 	$(BIN)/python -m charts
 	$(BIN)/python -m hooks.pages
+	$(BIN)/python -m hooks.picture
 	$(BIN)/python -m tests.bench --schema
 
 golden: $(INSTALLED) ## Write golden responses and counted steps anew; review the difference
@@ -128,6 +131,12 @@ golden: $(INSTALLED) ## Write golden responses and counted steps anew; review th
 kustomize: $(INSTALLED) ## Write charts/kustomize anew from the chart; review the difference
 	@PATH="$$($(BIN)/python -c 'from tests.e2e.cluster.programs import programs; print(programs("tools"))')/bin:$$PATH" \
 		$(BIN)/python -m charts.kustomize
+
+# Its programs have an environment of their own; nothing is fetched while they run.
+docs: $(DOCS_INSTALLED) ## Build the documents as a site into dist/site
+	@$(BIN)/python -m hooks.site dist/docs
+	@NO_MKDOCS_2_WARNING=1 $(VENV)/docs/bin/mkdocs build --strict $(ARGS)
+	@echo "wrote dist/site/index.html"
 
 # Locked with the oldest Python we support: what newer ones need is a subset of it.
 COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet \
@@ -150,6 +159,7 @@ lock: $(INSTALLED) ## Write requirements/*.txt for pyproject.toml (ARGS=--upgrad
 	$(COMPILE) --extra dev --extra image --constraint requirements/cluster.txt \
 		--constraint requirements/image.txt \
 		--output-file requirements/dev.txt pyproject.toml
+	$(COMPILE) --output-file requirements/docs.txt requirements/docs.in
 	cd $(RUNTIME) && $(COMPILE_RUNTIME) --output-file requirements/cpu.txt
 	cd $(RUNTIME) && $(COMPILE_RUNTIME) --extra cuda --constraint requirements/cpu.txt \
 		--output-file requirements/cuda.txt
@@ -178,4 +188,10 @@ $(RUNTIME_INSTALLED): $(RUNTIME)/requirements/test.txt | $(INSTALLED)
 	@echo "Installing what $(RUNTIME)/requirements/test.txt locks, 6 GB, once; it takes about a minute ..."
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(RUNTIME)/.venv
 	@$(BIN)/uv pip install --quiet --python $(RUNTIME_BIN)/python --require-hashes --requirement $<
+	@touch $@
+
+$(DOCS_INSTALLED): requirements/docs.txt | $(INSTALLED)
+	@echo "Installing what requirements/docs.txt locks into $(VENV)/docs, once; it takes some seconds ..."
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)/docs
+	@$(BIN)/uv pip install --quiet --python $(VENV)/docs/bin/python --require-hashes --requirement $<
 	@touch $@

@@ -34,6 +34,23 @@ class PodDisruptionBudget(Section):
     """The most Pods that may be away at once."""
 
 
+class Record(Section):
+    """
+    What each Pod was asked and answered, for `metakaito replay`.
+
+    The newest requests, without what may be secret; docs/replay.md says what that is.
+    """
+
+    enabled: bool = False
+    """Whether requests are recorded, on a volume that goes with the Pod."""
+
+    maxRequests: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    """The most that are kept; the oldest go first."""
+
+    maxMebibytes: Annotated[int, Field(ge=1, le=65536)] = 256
+    """The most that they may take together, in MiB. The volume has 64 MiB more."""
+
+
 class Hooks(Placement):
     """The server that answers Metacontroller."""
 
@@ -59,7 +76,7 @@ class Hooks(Placement):
     """Requests that one process works at side by side."""
 
     maxRequestBytes: Annotated[int, Field(ge=65536, le=1 << 30)] = 64 << 20
-    """Largest request that is read, in bytes: about 5 KB for each Workspace of a namespace."""
+    """Largest request that is read, in bytes: about 8 KB for each Workspace of a namespace."""
 
     preStopSeconds: Annotated[int, Field(ge=0, le=300)] = 5
     """
@@ -75,6 +92,8 @@ class Hooks(Placement):
 
     logFormat: Literal["json", "text"] = "json"
     """json: one object on each line, for log collectors. text: for people."""
+
+    record: Record = Record()
 
     resources: JsonObject = {
         "requests": {"cpu": "100m", "memory": "256Mi"},

@@ -53,7 +53,9 @@ class Command(Value):
     launcher: str = Field(min_length=1, description="Program and what goes before its flags.")
     launcherFlags: Flags
     rendezvousFlags: Flags = Field(default_factory=dict)
-    script: str = Field(default="inference_api.py", min_length=1)
+    script: str = Field(
+        default="inference_api.py", min_length=1, description="The program that serves."
+    )
     modelFlags: Flags
 
 
@@ -121,18 +123,18 @@ class Tuning(Value):
         default=None, description="Repository and tag below the registry; absent: the preset's."
     )
     disk: Quantity = Field(description="Disk of the node.")
-    gpu: GpuNeed
+    gpu: GpuNeed = Field(description="What a training needs of the GPUs.")
     qloraPerGpuMemoryGi: int | None = Field(default=None, description="GiB on each GPU for QLoRA.")
-    launcher: str = Field(min_length=1)
+    launcher: str = Field(min_length=1, description="Program and what goes before its flags.")
     launcherFlags: Flags
     env: dict[str, str] = Field(default_factory=dict, description="Variables of the trainer.")
-    readinessTimeoutSeconds: int = Field(gt=0)
+    readinessTimeoutSeconds: int = Field(gt=0, description="How long a start may take.")
 
 
 class Preset(Value):
     """A model we know how to serve; one file in ``presets/models``."""
 
-    name: Name
+    name: Name = Field(description="What a Workspace calls it: a DNS label, dots allowed.")
     family: str = Field(min_length=1, description="Models that are served alike.")
     source: str = Field(min_length=1, description="Where every number in this file was read.")
     dated: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$", description="When they were read.")
@@ -152,8 +154,8 @@ class Preset(Value):
         "serves it, which brings its own.",
     )
     disk: Quantity = Field(description="Disk of a node, as the provisioner is asked for it.")
-    gpu: GpuNeed
-    command: Command
+    gpu: GpuNeed = Field(description="What serving needs of the GPUs.")
+    command: Command = Field(description="How the model server is started.")
     readinessTimeoutSeconds: int = Field(gt=0, description="How long a start may take.")
     worldSize: int | None = Field(
         default=None, ge=1, description="Processes over all nodes; set: the model is distributed."
@@ -169,7 +171,11 @@ class InstanceType(Value):
     """A kind of node; one row in ``presets/instance_types``."""
 
     # It is the value of a node's label, and part of a key in a ConfigMap.
-    name: str = Field(max_length=63, pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$")
+    name: str = Field(
+        max_length=63,
+        pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$",
+        description="As the cloud spells it.",
+    )
     gpuCount: int = Field(gt=0, description="GPUs of one node.")
     gpuMemoryGi: int = Field(gt=0, description="GiB of all the GPUs of one node together.")
     gpuModel: str | None = Field(default=None, description="Absent: not published in the source.")

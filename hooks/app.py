@@ -31,7 +31,7 @@ from composite.models import Desired, Observed, Unreadable
 from composite.refusal import Unplannable
 from hooks import logs
 from hooks.authentication import SCHEME, TokenFile
-from hooks.metrics import OTHER, Metrics, field_label, waits
+from hooks.metrics import OTHER, Metrics, build_version, field_label, waits
 from hooks.settings import Settings, fingerprint, variable
 
 QuestionT = TypeVar("QuestionT", bound=Observed)
@@ -74,7 +74,8 @@ def create_app(
 
     Args:
         catalog: Presets and instance types to choose from.
-        settings: Of these it uses ``max_request_bytes``, ``token_file`` and ``virtual_clock``.
+        settings: Of these it uses ``max_request_bytes``, ``token_file``, ``virtual_clock`` and
+            those of recording.
         clock: Tells the time, in UTC.
         shared_metrics: See :class:`hooks.metrics.Metrics`.
 
@@ -87,10 +88,13 @@ def create_app(
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     # A redirect turns Metacontroller's POST into a GET.
     app.url_map.merge_slashes = False
-    if settings.virtual_clock:
-        clock = add_virtual_clock(app, catalog, clock)
+    told = add_virtual_clock(app, catalog, clock) if settings.virtual_clock else clock
+    if settings.record is not None:
+        from hooks.recording.serving import add_recording, recorder  # noqa: PLC0415  (seldom wanted)
+
+        told = add_recording(app, recorder(catalog, settings, build_version(), clock), told)
     metrics = Metrics(shared_metrics)
-    add_hooks(app, catalog, metrics, clock)
+    add_hooks(app, catalog, metrics, told)
     add_probes(app, catalog, metrics)
     add_records(app, metrics)
     if settings.token_file is not None:
@@ -249,6 +253,7 @@ def asked(model: type[QuestionT]) -> QuestionT:
     except ValueError as error:
         raise Malformed(f"not JSON: {logs.shortened(str(error))}") from error
     noted(**logs.identity(document))
+    g.document = document
     try:
         return model.model_validate(document)
     except ValidationError as error:

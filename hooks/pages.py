@@ -12,6 +12,7 @@ import click
 
 from charts.rights import rights_page
 from hooks.cli import cli
+from hooks.reference import conditions_page, presets_page
 from hooks.settings import Settings, allowed, variable
 from schemas.__main__ import write_or_check
 
@@ -43,6 +44,8 @@ def pages() -> dict[str, str]:
     return {
         "docs/deviations.md": NOTE + deviations_page(deviations),
         "docs/reference/cli.md": NOTE + cli_page(),
+        "docs/reference/conditions.md": NOTE + conditions_page(),
+        "docs/reference/presets.md": NOTE + presets_page(),
         "docs/reference/rights.md": NOTE + rights_page(),
         "docs/reference/settings.md": NOTE + settings_page(),
     }

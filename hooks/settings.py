@@ -262,8 +262,8 @@ class Settings(BaseSettings):
     """
     Largest request that is read, in bytes; a larger one is answered 413.
 
-    The request for a namespace is about 5 KB for each of its Workspaces and the default, 64 MiB,
-    has room for 10,000. It cannot be turned off: it bounds what one request can take of memory,
+    The request for a namespace is about 8 KB for each of its Workspaces and the default, 64 MiB,
+    has room for 8,000. It cannot be turned off: it bounds what one request can take of memory,
     about 10 times its size.
     """
 
@@ -288,6 +288,33 @@ class Settings(BaseSettings):
     ``json``: one object on each line, for log collectors. ``text``: for people.
 
     The default is for clusters.
+    """
+
+    record: Annotated[
+        Path | None, Field(json_schema_extra=_allowed("a directory; it is made if need be"))
+    ] = None
+    """
+    Directory to write each request and its answer to, for ``metakaito replay``.
+
+    Values of ``env``, what ConfigMaps and Secrets hold, and what stands for a password in a URL
+    are redacted before. The default is none: nothing is written. What cannot be written, on a
+    disk that is full for example, is said in one line, and answered all the same.
+    """
+
+    record_max_requests: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    """
+    Requests that are kept in that directory, whoever wrote them; the oldest go first.
+
+    They are counted at each request, which takes a millisecond with the default.
+    """
+
+    record_max_bytes: Annotated[int, Field(ge=1 << 20, le=1 << 40)] = 256 << 20
+    """
+    Bytes that all of them may have, together; the oldest go first.
+
+    A request is about 20 KB for a Workspace, and 8 KB for each Workspace of a namespace: the
+    default has room for 1,000 of either kind where namespaces are small. Keep it below the size of
+    the volume.
     """
 
     virtual_clock: bool = Field(default=False, json_schema_extra=_allowed("true, false"))

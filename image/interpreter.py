@@ -25,9 +25,13 @@ UNUSED = re.compile(
 USER = 65532
 """The number of the user: not root, and no user of a node. Distroless images have the same."""
 
+# As "nobody" kustomize and kpt run the image, for `metakaito krm`.
+# https://github.com/kubernetes-sigs/kustomize/blob/master/kyaml/runfn/runfn.go
 ETC = {
-    "passwd": f"root:x:0:0:root:/:/nologin\nmetakaito:x:{USER}:{USER}:metakaito:/tmp:/nologin\n",
-    "group": f"root:x:0:\nmetakaito:x:{USER}:\n",
+    "passwd": "root:x:0:0:root:/:/nologin\n"
+    f"metakaito:x:{USER}:{USER}:metakaito:/tmp:/nologin\n"
+    "nobody:x:65534:65534:nobody:/tmp:/nologin\n",
+    "group": f"root:x:0:\nmetakaito:x:{USER}:\nnobody:x:65534:\n",
     "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
 }
 

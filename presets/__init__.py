@@ -3,7 +3,8 @@ The facts: which models we serve, on which instance types, and how we tune them.
 
 ``models/`` has one file per preset, ``instance_types/`` one table per cloud, ``tuning/`` the
 training configuration of each method and what the trainer can be told. An overlay is a directory
-of the same layout that adds to them or replaces some. ``runtimes/`` are programs of their own.
+of the same layout that adds to them or replaces some. ``prices/`` is left to
+:mod:`presets.price_tables`, for those who ask for them. ``runtimes/`` are programs of their own.
 """
 
 from collections import Counter
@@ -30,6 +31,7 @@ BUILT_IN = Path(__file__).parent
 MODELS = "models"
 INSTANCE_TYPES = "instance_types"
 TUNING = "tuning"
+PRICES = "prices"
 METHODS = ("lora", "qlora")
 
 Fact = Preset | InstanceType | TrainingConfig
@@ -71,25 +73,31 @@ def load_catalog(
     )
 
 
-def _ls(directory: Path) -> list[Path]:
+def visible(directory: Path) -> list[Path]:
+    """Return what is in a directory, less hidden entries."""
     return sorted(entry for entry in directory.iterdir() if not entry.name.startswith("."))
 
 
 def _own_files() -> list[Path]:
-    tables = [file for part in (MODELS, INSTANCE_TYPES) for file in _ls(BUILT_IN / part)]
+    tables = [file for part in (MODELS, INSTANCE_TYPES) for file in visible(BUILT_IN / part)]
     configs = [BUILT_IN / TUNING / f"{method}.yaml" for method in METHODS]
     return [*tables, *configs]
 
 
 def _overlay_files(overlay: Path) -> list[Path]:
-    """Return what is in the known directories of an overlay, and whatever else is beside them."""
+    """
+    Return what is in the known directories of an overlay, and whatever else is beside them.
+
+    Its prices are left to those who ask for them.
+    """
     if not overlay.is_dir():
         raise InvalidPresets(f"{overlay}: is not a directory")
     known = [overlay / part for part in (MODELS, INSTANCE_TYPES, TUNING)]
     return [
         file
-        for entry in _ls(overlay)
-        for file in (_ls(entry) if entry in known and entry.is_dir() else [entry])
+        for entry in visible(overlay)
+        if entry != overlay / PRICES or not entry.is_dir()
+        for file in (visible(entry) if entry in known and entry.is_dir() else [entry])
     ]
 
 
@@ -107,6 +115,7 @@ def _read(cloud: Cloud, parameters: Parameters, located: tuple[Path, Path]) -> S
             return [read_training_config(file, parameters)]
     layout = [f"{MODELS}/NAME.yaml", *(f"{INSTANCE_TYPES}/{name}" for name in tables)]
     layout += [f"{TUNING}/{name}" for name in configs]
+    layout += [f"{PRICES}/CLOUD/REGION.yaml"]
     raise InvalidPresets(f"{file}: does not belong here; there can be {', '.join(layout)}")
 
 

@@ -173,6 +173,21 @@ def instance_types_schema() -> Schema:
     }
 
 
+def prices_schema() -> Schema:
+    """Return the schema of a file in ``presets/prices``."""
+    from composite.prices import PriceTable  # noqa: PLC0415  (what asks for no price stays quick)
+
+    return model_schema(PriceTable)
+
+
+def plan_schema() -> Schema:
+    """Return the schema of what ``metakaito plan -o json`` prints."""
+    from composite.preview import Preview  # noqa: PLC0415  (the same)
+
+    schema = Preview.model_json_schema(mode="serialization")
+    return {"$schema": DIALECT, **schema}
+
+
 def model_schema(model: type[BaseModel]) -> Schema:
     """Return the schema of a document that ``model`` reads."""
     return {"$schema": DIALECT, "title": model.__name__, **for_editors(written_out(model))}

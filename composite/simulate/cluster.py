@@ -51,10 +51,11 @@ class Cluster:
         gpus: What a Node of an instance type shows.
         other_gpus: What a Node of any other type shows.
         plays_nodes: What makes Nodes of Machines and NodeClaims.
+        plays_pods: Whether Pods are made, run and end; else those that are there stay as they are.
 
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (all but one have a default)
         self,
         hooks: Hooks,
         scenario: Scenario = PLAIN,
@@ -64,6 +65,7 @@ class Cluster:
         gpus: Mapping[str, Gpus] | None = None,
         other_gpus: Gpus = ONE_GPU,
         plays_nodes: type[Provisioner] = Provisioner,
+        plays_pods: bool = True,
     ) -> None:
         self.clock = clock or Clock()
         self.store = MemoryStore(self.clock)
@@ -81,10 +83,7 @@ class Cluster:
         self._metacontroller: Metacontroller | None = self._new_metacontroller()
         self.user = User(self._world)
         self._provisioner = plays_nodes(self._world)
-        self._others: tuple[Actor, ...] = (
-            self.user,
-            self._provisioner,
-            DevicePlugin(self._world),
+        with_pods: tuple[Actor, ...] = (
             DeploymentController(self._world),
             StatefulSetController(self._world),
             JobController(self._world),
@@ -94,6 +93,12 @@ class Cluster:
             GarbageCollector(self._world),
             NamespaceController(self._world),
             PodGarbageCollector(self._world),
+        )
+        self._others: tuple[Actor, ...] = (
+            self.user,
+            self._provisioner,
+            DevicePlugin(self._world),
+            *(with_pods if plays_pods else ()),
         )
 
     @property
@@ -110,6 +115,11 @@ class Cluster:
     def is_quiet(self) -> bool:
         """Whether nothing is ahead, not even what only goes round in circles."""
         return self._agenda.next_due is None
+
+    def restore(self, obj: JsonObject) -> None:
+        """Put an object as another cluster has it, its status and its uid included."""
+        self.store.manager = self.user.name
+        self.store.restore(obj)
 
     def apply(self, obj: JsonObject) -> JsonObject:
         """Create an object or replace what is there; a missing Namespace is created too."""

@@ -74,6 +74,26 @@ class MemoryStore(Indexed):
         self._births[ref] = born
         return self._write(None, self._with_address(admitted))
 
+    def restore(self, obj: JsonObject) -> JsonObject:
+        """
+        Put an object as another API server has it, with its status, its uid and its times.
+
+        Raises:
+            AlreadyExistsError: There is one already.
+
+        """
+        new = self._placed(obj)
+        ref = ref_of(new)
+        if self.get(ref) is not None:
+            raise AlreadyExistsError(f'{kind_of(new).plural} "{ref.name}" already exists')
+        given = {
+            "uid": objects.derived_uid(ref.kind, ref.namespace, ref.name),
+            "creationTimestamp": self._clock.stamp,
+            **({"generation": 1} if kind_of(new).generation else {}),
+        }
+        self._births[ref] = 1
+        return self._write(None, {**new, "metadata": {**given, **new["metadata"]}})
+
     def update(self, obj: JsonObject) -> JsonObject:
         """Replace all of an object but its status."""
         new = self._placed(obj)

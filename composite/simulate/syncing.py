@@ -141,11 +141,18 @@ class Syncer:
             with during(f"can't reconcile children for {_named(parent)}"):
                 raise together(failures)
 
-    def _answer(self, parent: JsonObject, observed: children.ObjectsByKind) -> Answer:
-        """Return what the sync hook says about a parent."""
+    def question(self, parent: JsonObject, observed: children.ObjectsByKind) -> JsonObject:
+        """
+        Return what the sync hook is asked about a parent.
+
+        Raises:
+            HookError: The customize hook failed, or a rule cannot be followed.
+            NotSyncedError: The objects of a kind are not known yet.
+
+        """
         controller = self.controller
         composite = controller.style is Style.COMPOSITE
-        body = {
+        return {
             "controller": controller.to_json(),
             "parent" if composite else "object": parent,
             "children" if composite else "attachments": {
@@ -154,6 +161,12 @@ class Syncer:
             "related": self._related.of(parent),
             "finalizing": False,
         }
+
+    def _answer(self, parent: JsonObject, observed: children.ObjectsByKind) -> Answer:
+        """Return what the sync hook says about a parent."""
+        controller = self.controller
+        composite = controller.style is Style.COMPOSITE
+        body = self.question(parent, observed)
         place = f"sync hook failed for {_named(parent)}: " if composite else ""
         with during(f"{place}sync hook failed (version=v2)"):
             answer = self._ask(controller.sync_path, body)

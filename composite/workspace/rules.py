@@ -16,6 +16,7 @@ from difflib import get_close_matches
 from pydantic import ValidationError
 
 from composite import names
+from composite.budget import budget
 from composite.catalog import AccessMode, Catalog, GpuNeed, InstanceType, Preset
 from composite.models import JsonObject, Observed, sorted_json
 from composite.quantity import parse_quantity
@@ -417,25 +418,25 @@ def fit_problems(preset: Preset | None, resource: Resource, catalog: Catalog) ->
     row = catalog.instance_types.get(resource.instanceType)
     if preset is None or row is None:
         return
-    count, need = resource.count, preset.gpu
-    nodes = f"{count} x {row.name}"
-    if row.gpuCount * count < need.count:
+    nodes = f"{resource.count} x {row.name}"
+    gpus, memory, per_gpu = budget(preset.gpu, row, resource.count)
+    if not gpus.enough:
         yield Problem(
             field="resource.instanceType",
-            message=f"{preset.name} needs at least {need.count} GPUs, {nodes} has "
-            f"{row.gpuCount * count}: choose a type with more GPUs or raise resource.count",
+            message=f"{preset.name} needs at least {gpus.needed} GPUs, {nodes} has "
+            f"{gpus.available}: choose a type with more GPUs or raise resource.count",
         )
-    if row.per_gpu_memory_gi < need.perGpuMemoryGi:
+    if not per_gpu.enough:
         yield Problem(
             field="resource.instanceType",
-            message=f"{preset.name} needs at least {need.perGpuMemoryGi}Gi on each GPU, "
-            f"{row.name} has {row.per_gpu_memory_gi}Gi: choose a type with larger GPUs",
+            message=f"{preset.name} needs at least {per_gpu.needed}Gi on each GPU, "
+            f"{row.name} has {per_gpu.available}Gi: choose a type with larger GPUs",
         )
-    if row.gpuMemoryGi * count < need.totalMemoryGi:
+    if not memory.enough:
         yield Problem(
             field="resource.instanceType",
-            message=f"{preset.name} needs at least {need.totalMemoryGi}Gi of GPU memory, {nodes} "
-            f"has {row.gpuMemoryGi * count}Gi: choose a type with more or raise resource.count",
+            message=f"{preset.name} needs at least {memory.needed}Gi of GPU memory, {nodes} "
+            f"has {memory.available}Gi: choose a type with more or raise resource.count",
         )
 
 
@@ -578,22 +579,28 @@ def notes(spec: WorkspaceSpec, catalog: Catalog) -> Iterator[str]:
 
 def replica_notes(preset: Preset, row: InstanceType) -> Iterator[str]:
     """Say that a model which is not distributed must fit each node, whatever their number."""
-    need = preset.gpu
-    if row.gpuCount < need.count or row.gpuMemoryGi < need.totalMemoryGi:
+    gpus, memory, _ = budget(preset.gpu, row, nodes=1)
+    if not (gpus.enough and memory.enough):
         yield (
             f"resource.instanceType: {preset.name} runs whole on each node and needs "
-            f"{need.count} GPUs and {need.totalMemoryGi}Gi there, {row.name} has {row.gpuCount} "
-            f"and {row.gpuMemoryGi}Gi: it may not fit"
+            f"{gpus.needed} GPUs and {memory.needed}Gi there, {row.name} has {gpus.available} "
+            f"and {memory.available}Gi: it may not fit"
         )
 
 
 def memory_notes(name: str, need: GpuNeed, row: InstanceType) -> Iterator[str]:
     """Say that a training may run out of memory; how much it takes the configuration decides."""
-    if row.per_gpu_memory_gi < need.perGpuMemoryGi or row.gpuCount < need.count:
+    gpus, memory, per_gpu = budget(need, row, nodes=1)
+    if not (gpus.enough and per_gpu.enough):
         yield (
-            f"resource.instanceType: tuning {name} takes about {need.perGpuMemoryGi}Gi on each of "
-            f"{need.count} GPUs, {row.name} has {row.per_gpu_memory_gi}Gi on each of "
-            f"{row.gpuCount}: it may run out of memory"
+            f"resource.instanceType: tuning {name} takes about {per_gpu.needed}Gi on each of "
+            f"{gpus.needed} GPUs, {row.name} has {per_gpu.available}Gi on each of "
+            f"{gpus.available}: it may run out of memory"
+        )
+    elif not memory.enough:
+        yield (
+            f"resource.instanceType: tuning {name} takes about {memory.needed}Gi of GPU memory, "
+            f"{row.name} has {memory.available}Gi: it may run out of memory"
         )
 
 

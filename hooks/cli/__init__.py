@@ -13,6 +13,8 @@ from collections.abc import Sequence
 import click
 
 from hooks.cli.about import completion, print_version, version
+from hooks.cli.advise import advise
+from hooks.cli.check import check
 from hooks.cli.cleanup import cleanup
 from hooks.cli.demo import demo
 from hooks.cli.dev import dev
@@ -21,12 +23,16 @@ from hooks.cli.facts import list_instance_types, list_models
 from hooks.cli.fetch import fetch
 from hooks.cli.generate import generate
 from hooks.cli.hook import customize, sync
+from hooks.cli.krm import krm
+from hooks.cli.plan import plan
 from hooks.cli.probe import probe
 from hooks.cli.push import push
 from hooks.cli.render import render
+from hooks.cli.replay import replay
 from hooks.cli.schema import crd, schema
 from hooks.cli.serve import serve
 from hooks.cli.simulate import simulate
+from hooks.cli.support_bundle import support_bundle
 
 __all__ = ["cli", "main"]
 
@@ -64,6 +70,7 @@ def cli() -> None:
 
       metakaito demo                        watch a model come up, through the real webhooks
       metakaito render workspace.yaml       see every object that a Workspace becomes
+      metakaito plan workspace.yaml         see what applying it would change, need and cost
       metakaito simulate workspace.yaml     see it happen, also when things go wrong
 
     Settings are variables called METAKAITO_...; options of a command come before them.
@@ -85,18 +92,24 @@ def with_examples(command: click.Command) -> click.Command:
 for _command in (
     demo,
     render,
+    plan,
+    check,
     simulate,
     list_models,
     list_instance_types,
+    advise,
     serve,
     probe,
     dev,
     sync,
     customize,
+    replay,
+    support_bundle,
     generate,
     cleanup,
     fetch,
     push,
+    krm,
     crd,
     schema,
     version,
@@ -111,10 +124,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(run(arguments))
 
 
-def run(arguments: Sequence[str] | None = None) -> int:
+def run(arguments: Sequence[str] | None = None, program: str = PROGRAM) -> int:
     """Run one command; whatever its user can mend is told in a line and without a traceback."""
     try:
-        code = cli.main(args=arguments, prog_name=PROGRAM, standalone_mode=False)
+        code = cli.main(args=arguments, prog_name=program, standalone_mode=False)
         sys.stdout.flush()
     except Stop as stop:
         code = told(stop.code, *stop.lines)

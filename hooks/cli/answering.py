@@ -1,15 +1,12 @@
-"""The four hooks by their paths, called in process: the server's answers without the server."""
+"""The work of ``sync`` and ``customize``: one question from a file, and its answer."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from composite import machines, workspace
-from composite.catalog import Catalog
 from composite.models import JsonObject, Unreadable
 from composite.refusal import Unplannable
+from hooks.answers import Clock, answer
 from hooks.cli.errors import Failed, Refused
 from hooks.cli.files import read_request
 from hooks.cli.options import catalog_of
@@ -17,36 +14,7 @@ from hooks.cli.output import as_json, as_yaml, print_text
 from hooks.logs import summary, unreadable
 from hooks.settings import Settings
 
-ModelT = TypeVar("ModelT", bound=BaseModel)
-Clock = Callable[[], datetime]
-
 PARENTS = {"Workspace": "workspaces", "Namespace": "machines"}
-
-
-def answer(path: str, body: JsonObject, catalog: Catalog, clock: Clock) -> JsonObject:
-    """
-    Return the answer to the request that would be posted to a path.
-
-    Raises:
-        pydantic.ValidationError: It is not what Metacontroller sends.
-        composite.models.Unreadable: The same, of an object in it.
-        Unplannable: Nothing may be changed.
-
-    """
-    match path:
-        case "/workspaces/sync":
-            found = workspace.Request.model_validate(body)
-            return workspace.sync(found, catalog, clock()).to_json()
-        case "/workspaces/customize":
-            question = workspace.CustomizeQuestion.model_validate(body)
-            return workspace.customize(question, catalog).to_json()
-        case "/machines/sync":
-            asked = machines.Request.model_validate(body)
-            return machines.sync(asked, catalog, clock()).to_json()
-        case "/machines/customize":
-            about = machines.CustomizeQuestion.model_validate(body)
-            return machines.customize(about, catalog).to_json()
-    raise LookupError(f"there is no hook at {path}")
 
 
 def answer_sync(file: str, now: str | None, output: str, settings: Settings) -> None:

@@ -8,7 +8,8 @@ import json
 import re
 import reprlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -63,6 +64,9 @@ def _truth(loader: _Loader, node: yaml.ScalarNode) -> bool:
 
 _Loader.add_constructor("tag:yaml.org,2002:bool", _truth)
 
+# How kubectl reads a word without quotes, by its first character.
+RESOLVERS: Mapping[str, list[tuple[str, re.Pattern[str]]]] = _Loader.yaml_implicit_resolvers
+
 
 def read_text(file: str) -> str:
     """
@@ -91,9 +95,20 @@ def read_manifests(file: str) -> list[Manifest]:
         Failed: It cannot be read, is not YAML, or a document is no object.
 
     """
+    return manifests_of(file, read_text(file))
+
+
+def manifests_of(file: str, text: str) -> list[Manifest]:
+    """
+    Return every object of a text that was in a file, the members of a List one by one.
+
+    Raises:
+        Failed: It is not YAML, or a document is no object.
+
+    """
     return [
         member
-        for line, value in _documents(file, read_text(file))
+        for line, value in _documents(file, text)
         if value is not None
         for member in _members(Manifest(file, line, _object(file, line, value)))
     ]
@@ -149,14 +164,45 @@ def _documents(file: str, text: str) -> Iterator[tuple[int, Any]]:
             pass
         else:
             return
-    try:
-        loader = _Loader(text)
-        while loader.check_node():
-            node = loader.get_node()
-            assert node is not None  # noqa: S101  (check_node said so)
-            _require_unique_keys(file, node)
+    with yaml_errors_told(file, text):
+        for node in yaml_nodes(file, text):
             line = node.start_mark.line + 1
-            yield line, _as_json(loader.construct_document(node), f"{file}:{line}")
+            yield line, value_of(node, f"{file}:{line}")
+
+
+def yaml_nodes(file: str, text: str) -> Iterator[yaml.Node]:
+    """
+    Yield each document of a YAML text as it is written.
+
+    Raises:
+        Failed: A key stands twice in one map.
+        yaml.YAMLError: It is no YAML; see :func:`yaml_errors_told`.
+
+    """
+    loader = _Loader(text)
+    while loader.check_node():
+        node = loader.get_node()
+        assert node is not None  # noqa: S101  (check_node said so)
+        _require_unique_keys(file, node)
+        yield node
+
+
+def value_of(node: yaml.Node, place: str) -> Any:  # noqa: ANN401  (YAML in, JSON out)
+    """Return a YAML document as the API server gets it."""
+    return _as_json(_Loader("").construct_document(node), place)
+
+
+@contextmanager
+def yaml_errors_told(file: str, text: str) -> Iterator[None]:
+    """
+    Say with its line what is wrong with YAML.
+
+    Raises:
+        Failed: Something is.
+
+    """
+    try:
+        yield
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark is not None else 1

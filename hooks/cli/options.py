@@ -67,19 +67,20 @@ CONTEXT = click.option(
 )
 
 
-def settings_options(command: Callable[..., None]) -> Callable[..., None]:
+def settings_options(command: Callable[..., int | None]) -> Callable[..., int | None]:
     """
     Add ``--provisioner``, ``--cloud`` and ``--presets``.
 
     The command gets what was given of them in one argument, ``flags``, for :func:`settings_of`.
+    What it returns is its exit code, if it returns anything.
     """
 
     @wraps(command)
     def with_flags(
         *, provisioner: str | None, cloud: str | None, presets: Path | None, **others: object
-    ) -> None:
+    ) -> int | None:
         flags = {"provisioner": provisioner, "cloud": cloud, "presets": presets}
-        command(flags=flags, **others)
+        return command(flags=flags, **others)
 
     return PROVISIONER(CLOUD(PRESETS(with_flags)))
 

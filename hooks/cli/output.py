@@ -51,7 +51,7 @@ def as_yaml(documents: Iterable[object]) -> str:
 
     return yaml.dump_all(
         documents,
-        Dumper=_dumper(),
+        Dumper=yaml_dumper(),
         sort_keys=False,
         explicit_start=True,
         allow_unicode=True,
@@ -59,7 +59,7 @@ def as_yaml(documents: Iterable[object]) -> str:
     )
 
 
-def _dumper() -> Any:  # noqa: ANN401  (a class that PyYAML's types do not describe)
+def yaml_dumper() -> Any:  # noqa: ANN401  (a class that PyYAML's types do not describe)
     """Return a dumper that repeats what occurs twice, and writes many lines as many lines."""
     import yaml  # noqa: PLC0415  (see the package)
 

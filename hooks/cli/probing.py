@@ -16,8 +16,9 @@ from composite.catalog import Catalog
 from composite.models import JsonObject
 from composite.simulate.controllers import Controller, Style, controllers
 from composite.simulate.objects import RESOURCES
+from hooks.answers import answer
 from hooks.authentication import SCHEME
-from hooks.cli.answering import answer, read_time
+from hooks.cli.answering import read_time
 from hooks.cli.errors import Failed, Refused
 from hooks.cli.files import read_request
 from hooks.cli.options import catalog_of

@@ -1,5 +1,6 @@
 """What is wrong with a Workspace in a file: its form, as its schema says, and what it asks for."""
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
@@ -30,6 +31,9 @@ CHILDREN = (
 # What the core reads of a Workspace.
 READ_BY_CORE = frozenset({"resource", "inference", "tuning"})
 TYPE_FIELD = "resource.instanceType"
+
+# With what a sentence begins that is about a field.
+FIELD = re.compile(r"^([a-zA-Z][\w./\[\]-]*): (.+)$", flags=re.DOTALL)
 
 
 def require_accepted(
@@ -151,8 +155,8 @@ def planned(document: JsonObject, catalog: Catalog, beside: Iterable[JsonObject]
 
 def namespace_of(obj: JsonObject) -> str:
     """Return where an object is."""
-    metadata = obj.get("metadata") or {}
-    return str(metadata.get("namespace") or "default")
+    metadata = obj.get("metadata")
+    return str((metadata.get("namespace") if isinstance(metadata, dict) else None) or "default")
 
 
 def with_namespace(obj: JsonObject) -> JsonObject:
@@ -187,6 +191,13 @@ def notes(document: JsonObject, catalog: Catalog, beside: Iterable[JsonObject]) 
         f"{note}; {hint}" if hint is not None and note.startswith(f"{TYPE_FIELD}: ") else note
         for note in planned(document, catalog, beside).notes
     ]
+
+
+def split(sentence: str) -> Problem:
+    """Return a sentence as the field that it begins with, if it does, and the rest."""
+    found = FIELD.match(sentence)
+    field, message = found.groups() if found is not None else ("", sentence)
+    return Problem(field=field, message=message)
 
 
 def hint_for(document: JsonObject, catalog: Catalog) -> str | None:

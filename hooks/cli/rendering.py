@@ -1,7 +1,8 @@
 """The work of ``render``: play a cluster in which all goes well, and see what comes of it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
+from typing import NamedTuple
 
 import click
 from pydantic import ValidationError
@@ -49,6 +50,17 @@ BESIDE = (
 Given = Iterable[tuple[str, JsonObject]]
 
 
+class Notice(NamedTuple):
+    """What is accepted and still worth a word; ``about`` is the object, if it is about one."""
+
+    place: str
+    sentence: str
+    about: Manifest | None = None
+
+
+Tell = Callable[[Notice], None]
+
+
 def render_files(files: Iterable[str], settings: Settings, output: str) -> None:
     """Print what the Workspaces in the files become, in the order of the files."""
     catalog = catalog_of(settings)
@@ -83,9 +95,19 @@ def require_all_accepted(worlds: Iterable[World], catalog: Catalog) -> None:
         raise Refused(*refused)
 
 
-def rendered(world: World, catalog: Catalog) -> list[JsonObject]:
+def print_notice(notice: Notice) -> None:
+    """Write a notice to standard error."""
+    warn(notice.place, notice.sentence)
+
+
+def rendered(world: World, catalog: Catalog, tell: Tell = print_notice) -> list[JsonObject]:
     """
     Return every object that exists once the Workspaces of a world have their nodes.
+
+    Args:
+        world: What is there, and the Workspaces, which are accepted.
+        catalog: Presets and instance types.
+        tell: Told what is worth a word.
 
     Raises:
         Failed: A Workspace does not get its nodes, since those that are given are not fit.
@@ -101,10 +123,13 @@ def rendered(world: World, catalog: Catalog) -> list[JsonObject]:
             gpus=shown_gpus(world.workspaces, catalog),
         )
         given = list(given_objects(world, catalog))
-        warn_of(world, catalog, given)
+        for notice in notices(world, catalog, given):
+            tell(notice)
         play(cluster, given)
         if provisioner is Provisioner.NONE and not any(is_node(obj) for _, obj in given):
-            warn(world.workspaces[0].file, "no Node is given, so Nodes that fit are imagined")
+            tell(
+                Notice(world.workspaces[0].file, "no Node is given, so Nodes that fit are imagined")
+            )
             play(cluster, fitting_nodes(world, cluster, catalog))
     problems = [
         f"{manifest.file}: {name_of(manifest)}: {reason}"
@@ -133,17 +158,23 @@ def warn_of_namesakes(workspaces: Iterable[Manifest]) -> None:
 
 def warn_of(world: World, catalog: Catalog, given: Given) -> None:
     """Say on standard error what is accepted and still worth a word."""
+    for notice in notices(world, catalog, given):
+        print_notice(notice)
+
+
+def notices(world: World, catalog: Catalog, given: Given) -> Iterator[Notice]:
+    """Yield what is accepted and still worth a word."""
     there = [obj for _, obj in given]
     for manifest in world.workspaces:
         for note in notes(manifest.content, catalog, there):
-            warn(f"{manifest.file}: {name_of(manifest)}", note)
+            yield Notice(f"{manifest.file}: {name_of(manifest)}", note, manifest)
     for manifest in world.others:
         kind = str(manifest.content.get("kind"))
         if kind in READ or kind in BESIDE:
             continue
         meant = get_close_matches(kind, [*READ, *BESIDE], n=1)
         hint = f"did you mean {meant[0]}?" if meant else "it changes nothing"
-        warn(manifest.place, f"kind: nothing here knows a {kind}; {hint}")
+        yield Notice(manifest.place, f"kind: nothing here knows a {kind}; {hint}", manifest)
 
 
 def warn(place: str, sentence: str) -> None:

@@ -5,7 +5,7 @@ import click
 from hooks.cli.options import output_option
 from hooks.cli.output import as_json, print_text
 
-SCHEMAS = ("workspace", "preset", "instance-types")
+SCHEMAS = ("workspace", "preset", "instance-types", "prices", "plan")
 
 
 @click.command(short_help="Print the CustomResourceDefinition of Workspace.")

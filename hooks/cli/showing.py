@@ -35,15 +35,22 @@ PAUSE_SECONDS = 0.02
 WIDE = frozenset({"WORKSPACESUCCEEDED", "WHY"})
 
 
-def show_demo(out: Path | None, *, keep_serving: bool) -> None:
+def show_demo(
+    out: Path | None, *, keep_serving: bool = False, screen: Console | None = None
+) -> None:
     """
     Play the quick start and show it.
+
+    Args:
+        out: Where to write the objects; None: a new temporary directory.
+        keep_serving: Leave the server running until Ctrl-C when all is done.
+        screen: What it is shown on; None: standard output.
 
     Raises:
         Failed: The server does not start, or the Workspace does not become ready.
 
     """
-    screen = console()
+    screen = screen or console()
     with ended_by_signals(), folder_to_write_to(out) as folder, quick_start() as manifest:
         screen.print("Starting the webhooks with 'metakaito serve' ...")
         begin = monotonic()

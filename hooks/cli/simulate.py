@@ -1,5 +1,7 @@
 """``simulate``: a Workspace played in the embedded cluster."""
 
+from pathlib import Path
+
 import click
 
 from hooks.cli.completing import FILE, scenario_names
@@ -28,14 +30,21 @@ from hooks.cli.options import Flags, output_option, settings_of, settings_option
     is_flag=True,
     help="Tell every change and every condition, not only the milestones.",
 )
+@click.option(
+    "--dump",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write all objects as they are in the end, for 'metakaito plan --observed'.",
+)
 @settings_options
 @output_option("table", "json")
-def simulate(
+def simulate(  # noqa: PLR0913, PLR0917  (one for each option)
     file: str | None,
     scenario: str | None,
     list_them: bool,  # noqa: FBT001  (click passes it by name)
     hooks: str | None,
     verbose: bool,  # noqa: FBT001  (so does it this one)
+    dump: Path | None,
     output: str,
     flags: Flags,
 ) -> None:
@@ -63,4 +72,6 @@ def simulate(
         return
     if file is None:
         raise click.UsageError("Missing argument 'FILE|-'", click.get_current_context())
-    simulating.simulate_file(file, scenario, hooks, settings_of(**flags), output, verbose=verbose)
+    simulating.simulate_file(
+        file, scenario, hooks, settings_of(**flags), output, verbose=verbose, dump=dump
+    )

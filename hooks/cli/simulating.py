@@ -21,7 +21,7 @@ from composite.simulate.in_process import InProcess
 from hooks.cli.errors import Failed, Refused
 from hooks.cli.milestones import Milestones, width_of
 from hooks.cli.options import catalog_of
-from hooks.cli.output import as_json, as_table, console, print_text
+from hooks.cli.output import as_json, as_table, as_yaml, console, print_text
 from hooks.cli.patience import Patience
 from hooks.cli.refusals import name_of
 from hooks.cli.remote import Remote
@@ -57,6 +57,7 @@ def simulate_file(
     output: str,
     *,
     verbose: bool = False,
+    dump: Path | None = None,
 ) -> None:
     """
     Play the Workspaces of a file.
@@ -68,6 +69,7 @@ def simulate_file(
         settings: What nodes are made with, and so on.
         output: ``json``, or anything else for people.
         verbose: Whether people are told every change.
+        dump: Where all objects go as they are in the end.
 
     Raises:
         Failed: It does not end as promised; one line for each part of the promise.
@@ -87,6 +89,9 @@ def simulate_file(
     finally:
         if remote is not None:
             remote.close()
+    if dump is not None:
+        items = {"apiVersion": "v1", "kind": "List", "items": list(run.final)}
+        dump.write_text(as_yaml([items]), encoding="utf-8")
     if output == "json":
         print_text(as_json(run.to_json()))
     else:

@@ -20,7 +20,11 @@ class World(NamedTuple):
     def named(self) -> list[JsonObject]:
         """Return everything that has a name, and so can be named by a Workspace."""
         every = [manifest.content for manifest in (*self.others, *self.workspaces)]
-        return [obj for obj in every if (obj.get("metadata") or {}).get("name")]
+        return [
+            obj
+            for obj in every
+            if isinstance(metadata := obj.get("metadata"), dict) and metadata.get("name")
+        ]
 
 
 def read_worlds(files: Iterable[str]) -> list[World]:

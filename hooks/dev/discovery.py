@@ -2,18 +2,25 @@
 
 from threading import Lock
 from time import monotonic
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from urllib.parse import quote
 
 from composite.models import JsonObject
 from composite.simulate.errors import ApiError, NotFoundError
 from composite.simulate.objects import Kind, Ref
-from hooks.dev.api import Api
 
 # As long as Metacontroller's --discovery-interval.
 FRESH_SECONDS = 30.0
 # So soon a kind that was not there is looked for again.
 MISSED_SECONDS = 1.0
+
+
+class Api(Protocol):
+    """Whoever sends a request to the API server."""
+
+    def send(self, method: str, path: str) -> JsonObject:
+        """Return the answer, or raise :class:`composite.simulate.errors.ApiError`."""
+        ...
 
 
 class Known(NamedTuple):

@@ -25,7 +25,7 @@ def written(files: list[Path]) -> dict[str, JsonObject]:
         f"{file.stem}/{document['metadata']['name']}": document
         for file in files
         for document in yaml.safe_load_all(file.read_text(encoding="utf-8"))
-        if document["kind"] == KIND
+        if document.get("kind") == KIND
     }
 
 

@@ -131,7 +131,7 @@ def test_completion(run: Run, shell: str) -> None:
 
 
 COMPLETED = {
-    "re": "plain,render\n",
+    "re": "plain,render\nplain,replay\n",
     "render pri": "file,pri\n",
     "simulate wor": "file,wor\n",
     "sync req": "file,req\n",
@@ -169,7 +169,7 @@ def test_crd(run: Run) -> None:
     assert json.loads(run("crd", "-o", "json").out)["kind"] == "CustomResourceDefinition"
 
 
-@pytest.mark.parametrize("name", ["workspace", "preset", "instance-types"])
+@pytest.mark.parametrize("name", ["workspace", "preset", "instance-types", "prices"])
 def test_schema(run: Run, name: str) -> None:
     assert run("schema", name) == (0, generated()[f"schemas/{name}.schema.json"], "")
 

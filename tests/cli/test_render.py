@@ -379,6 +379,13 @@ REFUSED = {
         edited(("name: workspace-phi-3-mini", "labels: {}")),
         "-: line 1: metadata.name: is missing: write for example name: my-model\n",
     ),
+    "metadata that is a list": (
+        edited(("metadata:\n  name: workspace-phi-3-mini", "metadata: [workspace-phi-3-mini]")),
+        (
+            "-: line 1: metadata: must be a map, is a list: write its fields below it: name, "
+            "namespace, labels, annotations\n"
+        ),
+    ),
     "a name that no Service can have": (
         edited(("workspace-phi-3-mini", "Phi_3")),
         (

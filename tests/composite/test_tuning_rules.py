@@ -470,6 +470,14 @@ def test_the_name_names_a_container_and_with_ten_digits_more_a_job(
             id="fewer GPUs than usual",
         ),
         pytest.param(
+            a_tuner(
+                preset={"name": "falcon-40b"}, resource=a_resource(instanceType="Standard_NC12s_v3")
+            ),
+            "resource.instanceType: tuning falcon-40b takes about 90Gi of GPU memory, "
+            "Standard_NC12s_v3 has 32Gi: it may run out of memory",
+            id="GPUs that are large enough each, and too small together",
+        ),
+        pytest.param(
             a_tuner(resource=a_resource(instanceType="Standard_New")),
             "resource.instanceType: Standard_New is not in the table of azure, so nothing is known "
             "of its GPUs and whether the model fits; the nearest are Standard_NV6, Standard_NC6, "

@@ -71,6 +71,9 @@ def test_reads_every_setting_from_its_variable(
         "stop_seconds": "5",
         "log_level": "debug",
         "log_format": "text",
+        "record": str(tmp_path / "recorded"),
+        "record_max_requests": "5",
+        "record_max_bytes": "1048577",
         "virtual_clock": "True",
     }
     for name, value in values.items():

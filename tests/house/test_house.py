@@ -15,7 +15,7 @@ from packaging.version import Version
 
 ROOT = Path(__file__).parents[2]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-LOCKS = ("runtime", "cluster", "image", "dev")
+LOCKS = ("runtime", "cluster", "image", "dev", "docs")
 LOCK_ENTRY = r"""(?x)
     \s* (\#.*)?                                               # nothing, or a comment
     | [a-z0-9-]+==\S+ (\s+ --hash=sha256:[0-9a-f]{64})+ \s*   # a version and its files
@@ -44,7 +44,7 @@ def test_ci_runs_the_steps_of_make_check() -> None:
     script = (ROOT / ".ci/run").read_text(encoding="utf-8")
     steps = re.findall(r"^ *(?:step|make(?: --\S+)*) (\w+)$", script, flags=re.MULTILINE)
 
-    assert steps == ["setup", *checks()[:-1], "e2e", checks()[-1]]
+    assert steps == ["setup", *checks()[:-1], "docs", "e2e", checks()[-1]]
 
 
 @pytest.mark.parametrize("lock", LOCKS)
@@ -70,8 +70,9 @@ def test_a_lock_names_no_address(lock: str) -> None:
         ("cluster", PYPROJECT["project"]["optional-dependencies"]["cluster"]),
         ("image", PYPROJECT["project"]["optional-dependencies"]["image"]),
         ("image", PYPROJECT["build-system"]["requires"]),
+        ("docs", re.findall(r"^\w.*$", (ROOT / "requirements/docs.in").read_text(), re.MULTILINE)),
     ],
-    ids=["runtime", "dev", "dev-extra", "build", "cluster", "image", "image-build"],
+    ids=["runtime", "dev", "dev-extra", "build", "cluster", "image", "image-build", "docs"],
 )
 def test_a_lock_has_what_pyproject_asks_for(lock: str, requirements: list[str]) -> None:
     pinned = pins(lock)

@@ -183,7 +183,8 @@ models/broken.yaml: command.modelFlags: must be a map, not '--fast'
 models/broken.yaml: readinessTimeoutSeconds: must be a valid integer, not '60'
 models/broken.yaml: worldsize: is not a field here
 models/tiny.yml: does not belong here; there can be models/NAME.yaml, \
-instance_types/azure.yaml, instance_types/aws.yaml, tuning/lora.yaml, tuning/qlora.yaml"""
+instance_types/azure.yaml, instance_types/aws.yaml, tuning/lora.yaml, tuning/qlora.yaml, \
+prices/CLOUD/REGION.yaml"""
     )
 
 
@@ -366,7 +367,7 @@ def test_what_is_not_of_the_layout_is_refused(tmp_path: Path, file: str) -> None
     assert problems(tmp_path) == (
         f"{unknown}: does not belong here; there can be models/NAME.yaml, "
         "instance_types/azure.yaml, instance_types/aws.yaml, "
-        "tuning/lora.yaml, tuning/qlora.yaml"
+        "tuning/lora.yaml, tuning/qlora.yaml, prices/CLOUD/REGION.yaml"
     )
 
 

@@ -6,28 +6,16 @@ cluster or from a real one.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from enum import StrEnum
 from typing import NamedTuple
 
 from composite import names
+from composite.differences import ABSENT, Difference, differences
 from composite.models import JsonObject
+from composite.preview.effects import Effect, compared, effect_on
 from composite.simulate import Controller, apply, objects
-from composite.simulate.admission import STATEFULSET_MUTABLE
 from composite.simulate.children import desired_children
-from tests.upgrades.differences import ABSENT, Difference, differences
 
 ObjectMap = Mapping[str, Mapping[str, JsonObject]]
-
-
-class Effect(StrEnum):
-    """What a change does to what runs, the worst first."""
-
-    REFUSED = "refused"
-    RECREATED = "recreated"
-    ROLLED = "rolled"
-    DISTURBED = "disturbed"
-    UPDATED = "updated"
-    DEFERRED = "deferred"
 
 
 # What nobody may meet by upgrading, unless the changelog says so; of the first not even then.
@@ -70,16 +58,8 @@ COSTLY = frozenset(
         names.JOBS,
     }
 )
-# What a field does that can be changed in place.
-REACHES_PODS = {"spec.template": Effect.ROLLED, "spec.replicas": Effect.DISTURBED}
-REACHES = {
-    names.DEPLOYMENTS: REACHES_PODS,
-    names.STATEFULSETS: REACHES_PODS,
-    names.SERVICES: dict.fromkeys(("spec.selector", "spec.ports", "spec.type"), Effect.DISTURBED),
-}
 # Where a status says whether all is well.
 CONDITIONS = "status.conditions."
-ADDRESS_FOR_LIFE = ("spec.clusterIP", "spec.clusterIPs")
 
 
 def changes_of_children(
@@ -124,53 +104,6 @@ def existence(obj: JsonObject, *, made: bool) -> Change:
 def change(obj: JsonObject, found: Difference, effect: Effect) -> Change:
     """Return a difference as one of an object."""
     return Change(str(obj["kind"]), str(obj["metadata"]["name"]), *found, effect)
-
-
-def compared(obj: JsonObject) -> JsonObject:
-    """Return an object without its status and what only the API server and Metacontroller write."""
-    plain = objects.with_metadata(apply.without_note(obj), **dict.fromkeys(apply.RESTORED_METADATA))
-    return {key: value for key, value in plain.items() if key != "status"}
-
-
-def effect_on(obj: JsonObject, path: str, method: str) -> Effect:
-    """Return what a change of a field does."""
-    if method == "OnDelete":
-        return Effect.DEFERRED
-    if is_immutable(obj, path):
-        return Effect.REFUSED
-    if method == "Recreate":
-        return Effect.RECREATED
-    reaches = REACHES.get(objects.kind_key(obj), {})
-    return next((e for field, e in reaches.items() if is_below(path, field)), Effect.UPDATED)
-
-
-def is_immutable(obj: JsonObject, path: str) -> bool:
-    """
-    Whether the API server refuses a change of a field.
-
-    https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#label-selector-updates
-    https://kubernetes.io/docs/concepts/configuration/configmap/#configmap-immutable
-    """
-    match objects.kind_key(obj):
-        case names.DEPLOYMENTS:
-            return is_below(path, "spec.selector")
-        case names.STATEFULSETS:
-            mutable = any(is_below(path, f"spec.{field}") for field in STATEFULSET_MUTABLE)
-            return is_below(path, "spec") and not mutable
-        case names.SERVICES:
-            return any(is_below(path, field) for field in ADDRESS_FOR_LIFE)
-        case names.REVISIONS:
-            return is_below(path, "data")
-        case names.CONFIGMAPS:
-            fields = ("data", "binaryData", "immutable")
-            return bool(obj.get("immutable")) and any(is_below(path, field) for field in fields)
-        case _:
-            return False
-
-
-def is_below(path: str, field: str) -> bool:
-    """Whether a path leads to a field or into it."""
-    return path == field or path.startswith((f"{field}.", f"{field}["))
 
 
 def changes_of_status(parent: JsonObject, status: JsonObject) -> Iterator[Change]:

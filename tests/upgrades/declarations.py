@@ -15,7 +15,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from tests.upgrades.comparison import HARMFUL, Change, Effect
+from composite.preview.effects import Effect
+from tests.upgrades.comparison import HARMFUL, Change
 from tests.upgrades.plays import Upgrade
 
 UNRELEASED = re.compile(r"^## \S+ \(not yet released\)$")

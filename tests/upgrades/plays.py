@@ -6,7 +6,9 @@ from functools import cached_property
 
 from composite import names
 from composite.catalog import Catalog
+from composite.differences import ABSENT, Difference, differences
 from composite.models import JsonObject
+from composite.preview.effects import Effect
 from composite.simulate import Clock, Cluster, Exchange, Hooks, Scenario, controllers, objects
 from composite.simulate.in_process import InProcess
 from composite.simulate.provisioner import CLAIMS
@@ -15,12 +17,10 @@ from tests.upgrades.answers import Answers, last_answers
 from tests.upgrades.comparison import (
     HARMFUL,
     Change,
-    Effect,
     change,
     changes_of_children,
     changes_of_status,
 )
-from tests.upgrades.differences import ABSENT, Difference, differences
 from tests.upgrades.fleet import Member, gpus
 
 # Long enough for nodes and models to come, and for a short training to end, in seconds.

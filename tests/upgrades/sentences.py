@@ -5,11 +5,12 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from composite.differences import Absent, shown
 from composite.models import JsonObject
+from composite.preview.effects import Effect
 from hooks.cli.output import as_table
-from tests.upgrades.comparison import HARMFUL, MEANING, Change, Effect
+from tests.upgrades.comparison import HARMFUL, MEANING, Change
 from tests.upgrades.declarations import Declaration, causes, idle, is_told, undeclared
-from tests.upgrades.differences import Absent, shown
 from tests.upgrades.plays import Upgrade
 
 # So many names are told; of more the number.

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.upgrades.comparison import Change, Effect
+from composite.preview.effects import Effect
+from tests.upgrades.comparison import Change
 from tests.upgrades.declarations import Declaration, Misspelt, declarations, parse_declaration
 
 CHANGELOG = """\

@@ -10,11 +10,11 @@ import pytest
 from composite import names
 from composite.catalog import Catalog, HubWeights, Preset, Provisioning, Runtime, Weights
 from composite.models import JsonObject
+from composite.preview.effects import Effect
 from composite.simulate.in_process import InProcess
 from composite.simulate.provisioner import CLAIMS
 from tests.upgrades.__main__ import report_on
 from tests.upgrades.answers import released
-from tests.upgrades.comparison import Effect
 from tests.upgrades.declarations import causes
 from tests.upgrades.fleet import Member, members
 from tests.upgrades.plays import (

@@ -45,6 +45,16 @@
   value: {{ .Values.hooks.logLevel }}
 - name: METAKAITO_LOG_FORMAT
   value: {{ .Values.hooks.logFormat }}
+{{- with .Values.hooks.record }}
+{{- if .enabled }}
+- name: METAKAITO_RECORD
+  value: /recorded
+- name: METAKAITO_RECORD_MAX_REQUESTS
+  value: {{ .maxRequests | int64 | quote }}
+- name: METAKAITO_RECORD_MAX_BYTES
+  value: {{ mul .maxMebibytes 1048576 | quote }}
+{{- end }}
+{{- end }}
 {{- if .Values.webhookAuthentication.enabled }}
 - name: METAKAITO_TOKEN_FILE
   value: /etc/metakaito/token/token
@@ -60,6 +70,10 @@
 - name: presets
   mountPath: /etc/metakaito/presets
   readOnly: true
+{{- end }}
+{{- if .Values.hooks.record.enabled }}
+- name: recorded
+  mountPath: /recorded
 {{- end }}
 {{- if .Values.webhookAuthentication.enabled }}
 - name: token
@@ -87,6 +101,13 @@
       - key: instance_types.{{ .Values.cloud }}.yaml
         path: instance_types/{{ .Values.cloud }}.yaml
       {{- end }}
+{{- end }}
+{{- with .Values.hooks.record }}
+{{- if .enabled }}
+- name: recorded
+  emptyDir:
+    sizeLimit: {{ add .maxMebibytes 64 }}Mi
+{{- end }}
 {{- end }}
 {{- if .Values.webhookAuthentication.enabled }}
 - name: token

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from composite.models import JsonObject
-from composite.simulate import Clock, objects
+from composite.simulate import Clock, objects, selectors
 from composite.simulate.errors import AlreadyExistsError, ApiError
 from composite.simulate.memory import MemoryStore
 from composite.simulate.objects import Kind, Ref
@@ -187,6 +187,8 @@ class FakeApi:
         found = store.get(ref) if ref.name else None
         if method == "GET" and not ref.name:
             items = [] if kind is REVISIONS else store.list_of(ref.kind, ref.namespace)
+            wanted = selectors.parse_selector(query.get("labelSelector", ""))
+            items = [o for o in items if selectors.matches_labels(wanted, objects.labels_of(o))]
             bare = [{k: v for k, v in o.items() if k not in ("kind", "apiVersion")} for o in items]
             version = str(len(store.changes(0)))
             return 200, {"metadata": {"resourceVersion": version}, "items": bare}
@@ -273,6 +275,8 @@ class Speaking(BaseHTTPRequestHandler):
     """HTTP, as far as Kubernetes speaks it."""
 
     protocol_version = "HTTP/1.1"
+    # Head and body are written one after the other, and need not wait for each other.
+    disable_nagle_algorithm = True
 
     def answer(self) -> None:
         """Answer one request."""

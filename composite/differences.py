@@ -73,7 +73,7 @@ def paired(before: list[Any], after: list[Any]) -> Iterator[tuple[Any, Any]]:
 
 def keyed(items: list[Any], key: str) -> dict[Any, Any] | None:
     """Return the items by one of their fields, or None if it does not tell them apart."""
-    if not all(isinstance(item, dict) and key in item for item in items):
+    if not all(isinstance(item, dict) and isinstance(item.get(key), str | int) for item in items):
         return None
     found = {item[key]: item for item in items}
     return found if len(found) == len(items) else None

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.upgrades.differences import ABSENT, Difference, differences, shown
+from composite.differences import ABSENT, Difference, differences, shown
 
 
 @pytest.mark.parametrize(

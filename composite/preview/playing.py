@@ -1,0 +1,238 @@
+"""The play: a copy of the cluster, Workspaces applied to it, and what is written until it rests."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from composite import names
+from composite.catalog import Catalog
+from composite.models import JsonObject
+from composite.simulate import Clock, Cluster, Gpus, HotLoop, MetacontrollerCrash, Ref, objects
+from composite.simulate.errors import ApiError
+from composite.simulate.in_process import InProcess
+from composite.simulate.metacontroller import Metacontroller
+from composite.simulate.store import Change
+
+CLAIMS = (names.MACHINES, names.NODECLAIMS)
+PARENTS = (names.WORKSPACES, objects.NAMESPACES)
+# A sync that fails less often has met what was still to come.
+FAILURES = 5
+# What applying writes beside metadata and status: the fields in the place of a spec.
+SPEC = ("resource", "inference", "tuning")
+
+
+class Unforeseeable(Exception):  # noqa: N818  (it says what the world is like)
+    """What is observed lacks something without which nothing can be said."""
+
+
+class World(NamedTuple):
+    """
+    What there is, what shall be, and when.
+
+    Args:
+        observed: Objects as the API server has them, with uids, owners and statuses.
+        beside: Other objects to be applied before the Workspaces.
+        wanted: Workspaces to be applied.
+        gpus: What a Node of an instance type shows.
+        now: The time.
+
+    """
+
+    observed: Sequence[JsonObject]
+    beside: Sequence[JsonObject]
+    wanted: Sequence[JsonObject]
+    gpus: Mapping[str, Gpus]
+    now: datetime
+
+
+class Write(NamedTuple):
+    """What all writes to one object come to: before the first and after the last; None: nothing."""
+
+    before: JsonObject | None
+    after: JsonObject | None
+    anew: bool
+
+
+class Played(NamedTuple):
+    """
+    What came of a play.
+
+    ``writes`` are Metacontroller's to objects that are no Workspaces, ``rejected`` what the API
+    server says no to, in its words, by Workspace, ``found`` the Workspaces as they are in the end.
+    """
+
+    writes: Mapping[Ref, Write]
+    rejected: Mapping[Ref, str]
+    before: Mapping[Ref, JsonObject]
+    found: Mapping[Ref, JsonObject]
+    failing: Mapping[str, str]
+    foreign: tuple[JsonObject, ...]
+
+
+def play(world: World, catalog: Catalog) -> Played:
+    """
+    Play until the nodes are there.
+
+    Nodes come up without trouble; pods are left as they are, since what they do is not known. So
+    nothing of a training's end is foreseen.
+
+    Raises:
+        Unforeseeable: What is observed contradicts itself, or the play does not come to rest.
+
+    """
+    clock = Clock(world.now)
+    cluster = Cluster(
+        InProcess(catalog, clock),
+        clock=clock,
+        provisioner=catalog.provisioning.provisioner,
+        gpus=world.gpus,
+        plays_pods=False,
+    )
+    require_nodes(world.observed)
+    for obj in completed(world.observed):
+        cluster.restore(obj)
+    mark, before = cluster.store.last_change, workspaces_in(cluster)
+    rejected: dict[Ref, str] = {}
+    for obj in world.beside:
+        try:
+            cluster.apply(obj)
+        except ApiError as error:
+            raise Unforeseeable(str(error)) from error
+    for workspace in world.wanted:
+        known = cluster.store.get(workspace_ref(workspace))
+        try:
+            cluster.apply(over(workspace, known))
+        except ApiError as error:
+            rejected[workspace_ref(workspace)] = str(error)
+    try:
+        cluster.run()
+    except (HotLoop, MetacontrollerCrash) as error:
+        raise Unforeseeable(f"the played cluster cannot go on: {error}") from error
+    return Played(
+        writes=net(cluster.store.changes(mark)),
+        rejected=rejected,
+        before=before,
+        found=workspaces_in(cluster),
+        failing=failing(cluster),
+        foreign=foreign(cluster),
+    )
+
+
+def foreign(cluster: Cluster) -> tuple[JsonObject, ...]:
+    """Return the children that are wanted and stand under somebody else, or nobody."""
+    parents = cluster.store.list_of(names.WORKSPACES) + cluster.store.list_of(objects.NAMESPACES)
+    uids = {objects.uid_of(each) for each in parents}
+    wanted = (cluster.store.get(objects.ref_of(child)) for child in cluster.desired())
+    return tuple(
+        child
+        for child in wanted
+        if child is not None and (objects.controller_of(child) or {}).get("uid") not in uids
+    )
+
+
+def failing(cluster: Cluster) -> dict[str, str]:
+    """Return the last words of each parent whose sync fails as often as it is tried."""
+    told: dict[str, list[str]] = {}
+    for entry in cluster.timeline:
+        if entry.what == "failed":
+            told.setdefault(entry.about, []).append(entry.details[0])
+    return {about: texts[-1] for about, texts in told.items() if len(texts) >= FAILURES}
+
+
+def workspaces_in(cluster: Cluster) -> dict[Ref, JsonObject]:
+    """Return the Workspaces as they are now."""
+    return {objects.ref_of(each): each for each in cluster.store.list_of(names.WORKSPACES)}
+
+
+def workspace_ref(workspace: JsonObject) -> Ref:
+    """Return where a Workspace of a file is found."""
+    metadata = workspace["metadata"]
+    return Ref(names.WORKSPACES, metadata.get("namespace") or "default", metadata["name"])
+
+
+def over(workspace: JsonObject, known: JsonObject | None) -> JsonObject:
+    """Return a Workspace as ``kubectl apply`` sends it: labels and annotations of others stay."""
+    metadata = workspace["metadata"]
+    plain = {key: metadata[key] for key in ("name", "namespace") if metadata.get(key)}
+    before = known["metadata"] if known is not None else {}
+    merged = {
+        key: {**(before.get(key) or {}), **(metadata.get(key) or {})}
+        for key in ("labels", "annotations")
+        if metadata.get(key) or before.get(key)
+    }
+    uid = {"uid": metadata["uid"]} if known is None and metadata.get("uid") else {}
+    spec = {key: workspace[key] for key in SPEC if workspace.get(key) is not None}
+    kind = {"apiVersion": names.API_VERSION, "kind": names.KIND}
+    return {**kind, "metadata": {**plain, **merged, **uid}, **spec}
+
+
+def require_nodes(observed: Sequence[JsonObject]) -> None:
+    """
+    Refuse a world whose Machines have Nodes, none of which was given: all would be bought anew.
+
+    Raises:
+        Unforeseeable: With both names.
+
+    """
+    if any(objects.kind_key(obj) == names.NODES for obj in observed):
+        return
+    for obj in observed:
+        node = objects.status_of(obj).get("nodeName")
+        if objects.kind_key(obj) in CLAIMS and node and not objects.is_terminating(obj):
+            raise Unforeseeable(
+                f"{obj['kind']} {obj['metadata']['name']} has the Node {node}, and what is "
+                "observed holds no Node: give the Nodes too"
+            )
+
+
+def completed(observed: Sequence[JsonObject]) -> Iterator[JsonObject]:
+    """
+    Yield the namespaces first, and then all else.
+
+    A Namespace that was not given has the uid that its Machines know of.
+    """
+    given = [obj for obj in observed if objects.kind_key(obj) == objects.NAMESPACES]
+    yield from given
+    there = {obj["metadata"]["name"] for obj in given}
+    for name in sorted({namespace_of(obj) for obj in observed} - there - {""}):
+        metadata = {"name": name, **uid_in_machines(name, observed)}
+        yield {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata, "spec": {}}
+    yield from (obj for obj in observed if objects.kind_key(obj) != objects.NAMESPACES)
+
+
+def namespace_of(obj: JsonObject) -> str:
+    """Return the namespace of an object; empty for a kind without."""
+    if not objects.kind_of(obj).namespaced:
+        return ""
+    return str(obj["metadata"].get("namespace") or "default")
+
+
+def uid_in_machines(namespace: str, observed: Sequence[JsonObject]) -> JsonObject:
+    """Return the uid of a Namespace that owns Machines, as those have it."""
+    for obj in observed:
+        owner = objects.controller_of(obj) if objects.kind_key(obj) in CLAIMS else None
+        if owner is not None and (owner["kind"], owner["name"]) == ("Namespace", namespace):
+            return {"uid": owner["uid"]}
+    return {}
+
+
+def net(changes: Sequence[Change]) -> dict[Ref, Write]:
+    """Return what Metacontroller's writes to each object come to, statuses left aside."""
+    found: dict[Ref, Write] = {}
+    for change in changes:
+        ref = objects.ref_of(change.obj)
+        if change.manager != Metacontroller.name or ref.kind in (
+            names.WORKSPACES,
+            objects.NAMESPACES,
+        ):
+            continue
+        after = change.new
+        if after is not None and objects.is_terminating(after):
+            after = None
+        known = found.get(ref)
+        if known is None:
+            found[ref] = Write(change.old, after, anew=False)
+            continue
+        anew = known.anew or (known.before is not None and known.after is None)
+        found[ref] = Write(known.before, after, anew=anew and after is not None)
+    return {ref: write for ref, write in found.items() if write.before or write.after}

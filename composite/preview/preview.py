@@ -1,0 +1,291 @@
+"""The preview: what is written, Workspace by Workspace, and what that needs and costs."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Literal, NamedTuple
+
+from composite import names
+from composite.budget import budget
+from composite.catalog import Catalog, GpuNeed
+from composite.models import JsonObject
+from composite.preview.api import (
+    MemoryBudget,
+    NodesChange,
+    ObjectChange,
+    Preview,
+    Total,
+    WorkspacePreview,
+)
+from composite.preview.changes import instance_type_of, object_change
+from composite.preview.playing import CLAIMS, SPEC, Played, World, Write, play, workspace_ref
+from composite.prices import PriceTable, cost, times
+from composite.refusal import Problem
+from composite.simulate import Ref, controllers, objects
+from composite.workspace.rules import named_preset, read_spec
+
+Given = Literal["new", "edited", "same", "not given"]
+
+
+class About(NamedTuple):
+    """What every part of a preview is made of."""
+
+    played: Played
+    world: World
+    catalog: Catalog
+    prices: PriceTable | None
+
+
+def preview(world: World, catalog: Catalog, prices: PriceTable | None = None) -> Preview:
+    """
+    Return what applying some Workspaces would do to a cluster.
+
+    The order is that of the Workspaces given, then of others that are affected, by name.
+
+    Args:
+        world: What there is, and the Workspaces, which may be refused only on account of it.
+        catalog: The settings of the installation, with presets and instance types.
+        prices: What nodes cost; without them every price is unknown.
+
+    Raises:
+        Unforeseeable: What is observed lacks something without which nothing can be said.
+
+    """
+    played = play(world, catalog)
+    by_owner = owned(played.writes)
+    given = [workspace_ref(each) for each in world.wanted]
+    refs = [*dict.fromkeys(given), *sorted(by_owner.keys() - set(given))]
+    about = About(played, world, catalog, prices)
+    found = tuple(one(ref, by_owner.get(ref, {}), about) for ref in refs)
+    return Preview(
+        workspaces=found,
+        total=total(found),
+        currency=prices.currency if prices is not None else None,
+    )
+
+
+def namespace(obj: JsonObject) -> str:
+    """Return where an object is."""
+    return str(obj["metadata"].get("namespace") or "default")
+
+
+def given_as(ref: Ref, about: About) -> Given:
+    """Return what the files say of a Workspace; what differs only in its defaults is the same."""
+    if all(workspace_ref(each) != ref for each in about.world.wanted):
+        return "not given"
+    before, found = about.played.before.get(ref), about.played.found.get(ref)
+    if before is None or found is None:
+        return "new"
+    same = all(objects.same(before.get(key), found.get(key)) for key in SPEC)
+    return "same" if same and ref not in about.played.rejected else "edited"
+
+
+def owned(writes: Mapping[Ref, Write]) -> dict[Ref, dict[Ref, Write]]:
+    """Return the writes by the Workspace that they are for."""
+    found: dict[Ref, dict[Ref, Write]] = {}
+    for ref, write in writes.items():
+        found.setdefault(workspace_of(write.after or write.before or {}), {})[ref] = write
+    return found
+
+
+def workspace_of(obj: JsonObject) -> Ref:
+    """Return the Workspace that a child is for: its owner, or whom a Machine is labelled for."""
+    labels = objects.labels_of(obj)
+    owner = objects.controller_of(obj)
+    if owner is not None and owner["kind"] == names.KIND:
+        return Ref(names.WORKSPACES, namespace(obj), owner["name"])
+    return Ref(
+        names.WORKSPACES,
+        labels.get(names.LABEL_WORKSPACE_NAMESPACE, ""),
+        labels.get(names.LABEL_WORKSPACE, ""),
+    )
+
+
+def one(ref: Ref, writes: Mapping[Ref, Write], about: About) -> WorkspacePreview:
+    """Return what becomes of one Workspace."""
+    world, catalog = about.world, about.catalog
+    found = about.played.found.get(ref)
+    refused = tuple(refusals(ref, found, about.played))
+    made = nodes_of(write.after for write in writes.values() if write.before is None)
+    gone = nodes_of(write.before for write in writes.values() if write.after is None)
+    provisioner = catalog.provisioning.provisioner
+    return WorkspacePreview(
+        namespace=ref.namespace,
+        name=ref.name,
+        given=given_as(ref, about),
+        refused=refused,
+        changes=tuple(
+            object_change(each, write, controllers(provisioner), world.observed)
+            for each, write in in_order(writes)
+        ),
+        nodes=tuple(nodes_changes(made, gone, about.prices)),
+        keeps=tuple(kept_nodes(found, world.observed)),
+        memory=None if refused or found is None else memory(found, catalog),
+        waits="" if refused or found is None else waits(found),
+        fails=fails(ref, about.played),
+        unknown=() if refused or found is None else tuple(unknown(found, made, about)),
+    )
+
+
+def in_order(writes: Mapping[Ref, Write]) -> list[tuple[Ref, Write]]:
+    """Return writes in the order in which things come: nodes, then what runs on them."""
+    order = (*CLAIMS, names.REVISIONS, names.CONFIGMAPS, names.SERVICES)
+
+    def place(item: tuple[Ref, Write]) -> tuple[int, Ref]:
+        kind = item[0].kind
+        return (order.index(kind) if kind in order else len(order), item[0])
+
+    return sorted(writes.items(), key=place)
+
+
+def refusals(ref: Ref, found: JsonObject | None, played: Played) -> Iterator[Problem]:
+    """Yield why a Workspace is refused, by the API server or by us."""
+    if ref in played.rejected:
+        text = played.rejected[ref]
+        field, colon, rest = text.partition(": ")
+        yield Problem(field=field, message=rest) if colon else Problem(field="spec", message=text)
+        return
+    accepted = objects.condition_of(found, "Accepted") if found is not None else None
+    if accepted is not None and accepted["status"] == "False":
+        for sentence in str(accepted["message"]).split("; "):
+            field, colon, rest = sentence.partition(": ")
+            yield Problem(field=field if colon else "resource", message=rest or sentence)
+
+
+def nodes_of(claims: Iterable[JsonObject | None]) -> list[str]:
+    """Return the instance type of each Machine or NodeClaim among some objects."""
+    return [
+        instance_type_of(claim)
+        for claim in claims
+        if claim is not None and objects.kind_key(claim) in CLAIMS
+    ]
+
+
+def nodes_changes(
+    made: Sequence[str], gone: Sequence[str], prices: PriceTable | None
+) -> Iterator[NodesChange]:
+    """Yield the nodes that come and go by instance type, with the difference in price."""
+    for instance_type in sorted({*made, *gone}):
+        added, removed = made.count(instance_type), gone.count(instance_type)
+        each = cost(prices, instance_type)
+        yield NodesChange(
+            instanceType=instance_type,
+            added=added,
+            removed=removed,
+            hourly=times(each.hourly, added - removed),
+            monthly=times(each.monthly, added - removed),
+            spotHourly=times(each.spot_hourly, added - removed),
+            spotMonthly=times(each.spot_monthly, added - removed),
+        )
+
+
+def kept_nodes(found: JsonObject | None, observed: Iterable[JsonObject]) -> list[str]:
+    """Return the nodes of a Workspace that are there already."""
+    there = {obj["metadata"]["name"] for obj in observed if objects.kind_key(obj) == names.NODES}
+    used = objects.status_of(found).get("workerNodes") or () if found is not None else ()
+    return [name for name in used if name in there]
+
+
+def memory(found: JsonObject, catalog: Catalog) -> MemoryBudget | None:
+    """Return the budget of GPU memory, where both what is needed and what there is are known."""
+    need, instance_type, nodes = need_of(found, catalog)
+    row = catalog.instance_types.get(instance_type)
+    if need is None or row is None:
+        return None
+    gpus, total_gi, per_gpu = budget(need, row, nodes)
+    return MemoryBudget(
+        instanceType=row.name,
+        nodes=nodes,
+        gpusNeeded=gpus.needed,
+        gpusAvailable=gpus.available,
+        perGpuNeeded=per_gpu.needed,
+        perGpuAvailable=per_gpu.available,
+        totalNeeded=total_gi.needed,
+        totalAvailable=total_gi.available,
+    )
+
+
+def need_of(found: JsonObject, catalog: Catalog) -> tuple[GpuNeed | None, str, int]:
+    """Return what a Workspace needs of GPUs, if its preset says so, its nodes' type and number."""
+    spec = read_spec({key: found[key] for key in SPEC if key in found})
+    preset = named_preset(spec.inference, catalog)
+    need = preset.gpu if preset is not None else None
+    nodes = spec.resource.count
+    if preset is not None and preset.worldSize is None:
+        nodes = 1  # it runs whole on each
+    if spec.tuning is not None:
+        tuned = catalog.presets.get(spec.tuning.preset.name)
+        need = tuned.tuning.gpu if tuned is not None and tuned.tuning is not None else None
+    return need, spec.resource.instanceType, nodes
+
+
+def waits(found: JsonObject) -> str:
+    """Return why a Workspace does not get its nodes, in the words of its status."""
+    ready = objects.condition_of(found, "ResourceReady")
+    if ready is None or ready["status"] == "True":
+        return ""
+    return str(ready["message"] or ready["reason"])
+
+
+def fails(ref: Ref, played: Played) -> str:
+    """Return what Metacontroller does not get done for a Workspace."""
+    taken = [
+        f"{child['kind']} {child['metadata']['name']}"
+        for child in played.foreign
+        if ref in (workspace_of(child), Ref(ref.kind, namespace(child), child["metadata"]["name"]))
+    ]
+    if taken:
+        return f"{', '.join(taken)}: there already and somebody else's, and so left alone"
+    return played.failing.get(str(ref), "")
+
+
+def unknown(found: JsonObject, made: Sequence[str], about: About) -> Iterator[str]:
+    """Yield what cannot be known before it is applied, or before its nodes are there."""
+    need, instance_type, _ = need_of(found, about.catalog)
+    if made and objects.ref_of(found) not in about.played.before:
+        yield "the names of its Machines: they follow from the uid that it will be given"
+    if instance_type and instance_type not in about.catalog.instance_types:
+        yield f"{instance_type} is in no table: its GPUs and their memory are seen on the node"
+    elif need is None:
+        yield "how much GPU memory the pod template needs"
+    if made:
+        yield "whether the cloud has the capacity, and you the quota"
+    if "tuning" in found:
+        yield "when the training ends: its nodes are given back then"
+
+
+def total(found: Sequence[WorkspacePreview]) -> Total:
+    """Return the sums."""
+    changes: list[ObjectChange] = [each for one in found for each in one.changes]
+    nodes: dict[str, list[NodesChange]] = {}
+    for each in found:
+        for change in each.nodes:
+            nodes.setdefault(change.instanceType, []).append(change)
+    summed = tuple(sum_of(nodes[name]) for name in sorted(nodes))
+    return Total(
+        added=sum(each.action == "added" for each in changes),
+        changed=sum(each.action == "changed" for each in changes),
+        removed=sum(each.action == "removed" for each in changes),
+        recreated=sum(each.action == "recreated" for each in changes),
+        restarts=sum(len(each.restarts) for each in found),
+        nodes=summed,
+        hourly=added([each.hourly for each in summed]),
+        monthly=added([each.monthly for each in summed]),
+    )
+
+
+def sum_of(changes: Sequence[NodesChange]) -> NodesChange:
+    """Return several changes of nodes of one instance type as one."""
+    return NodesChange(
+        instanceType=changes[0].instanceType,
+        added=sum(each.added for each in changes),
+        removed=sum(each.removed for each in changes),
+        hourly=added([each.hourly for each in changes]),
+        monthly=added([each.monthly for each in changes]),
+        spotHourly=added([each.spotHourly for each in changes]),
+        spotMonthly=added([each.spotMonthly for each in changes]),
+    )
+
+
+def added(amounts: Sequence[float | None]) -> float | None:
+    """Return a sum; if one of the amounts is unknown, so is the sum."""
+    known = [amount for amount in amounts if amount is not None]
+    return round(sum(known), 6) if len(known) == len(amounts) else None

@@ -1,0 +1,95 @@
+"""
+What is wrong with files as SARIF 2.1.0, which code hosts show beside the lines of a change.
+
+Source: https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/sarif-v2.1.0-errata01-os-complete.html
+"""
+
+from collections.abc import Iterable
+from pathlib import PurePath
+from typing import Literal, NamedTuple
+from urllib.parse import quote
+
+from composite.models import JsonObject
+
+VERSION = "2.1.0"
+SCHEMA = (
+    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+)
+
+Level = Literal["error", "warning"]
+
+# What a finding is an instance of, by its level.
+RULES: dict[Level, tuple[str, str]] = {
+    "error": ("refused", "A Workspace that is refused."),
+    "warning": ("worth-a-word", "A Workspace that is accepted, and of which something is said."),
+}
+
+
+class Finding(NamedTuple):
+    """
+    One thing to be told about a file.
+
+    Attributes:
+        file: Its path, as the user has written it.
+        line: Where, counted from 1.
+        name: What the object is called.
+        field: Path of the field in the object; empty if it is about all of it.
+        message: The fact that decides, and what to do.
+        level: Whether it has to be mended.
+
+    """
+
+    file: str
+    line: int
+    name: str
+    field: str
+    message: str
+    level: Level = "error"
+
+    @property
+    def sentence(self) -> str:
+        """All of it but the file, as the command line prints it."""
+        warning = "warning: " if self.level == "warning" else ""
+        field = f"{self.field}: " if self.field else ""
+        return f"{self.name}: {warning}{field}{self.message}"
+
+
+def sarif_log(findings: Iterable[Finding], version: str) -> JsonObject:
+    """
+    Return findings as a SARIF log of one run.
+
+    Args:
+        findings: In the order in which they are told.
+        version: Of metakaito.
+
+    """
+    rules = [
+        {"id": rule, "shortDescription": {"text": text}, "defaultConfiguration": {"level": level}}
+        for level, (rule, text) in RULES.items()
+    ]
+    driver = {"name": "metakaito", "semanticVersion": version, "rules": rules}
+    return {
+        "$schema": SCHEMA,
+        "version": VERSION,
+        "runs": [{"tool": {"driver": driver}, "results": [result(each) for each in findings]}],
+    }
+
+
+def result(finding: Finding) -> JsonObject:
+    """Return one finding in SARIF's words."""
+    path = [finding.name, *filter(None, [finding.field])]
+    return {
+        "ruleId": RULES[finding.level][0],
+        "ruleIndex": list(RULES).index(finding.level),
+        "level": finding.level,
+        "message": {"text": finding.sentence},
+        "locations": [
+            {
+                "physicalLocation": {
+                    "artifactLocation": {"uri": quote(PurePath(finding.file).as_posix())},
+                    "region": {"startLine": finding.line},
+                },
+                "logicalLocations": [{"fullyQualifiedName": "/".join(path)}],
+            }
+        ],
+    }
