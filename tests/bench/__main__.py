@@ -72,7 +72,8 @@ def main(*, quick: bool, only: tuple[str, ...], out: Path, docs: bool, schema: b
         written = out / "report.json"
         if not written.exists():
             raise click.UsageError(f"{written} is not there: run the bench first")
-        write_page(Report.model_validate_json(written.read_text()), DOCS)
+        report = Report.model_validate_json(written.read_text())
+        write_page(report.model_copy(update={"parts": with_reasons(report.parts)}), DOCS)
         return
     machine = this_machine()
     found = (measured(name, quick=quick) for name in PARTS if not only or name in only)
@@ -115,7 +116,9 @@ def with_reasons(parts: Iterable[Part]) -> tuple[Part, ...]:
     reasons: dict[str, str] = yaml.safe_load((HERE / "reasons.yaml").read_text()) or {}
 
     def explained(goal: Goal) -> Goal:
-        return goal if goal.met else goal.model_copy(update={"why": reasons.get(goal.name, "")})
+        if goal.met:
+            return goal.model_copy(update={"why": ""})
+        return goal.model_copy(update={"why": reasons.get(goal.name, goal.why)})
 
     return tuple(
         part.model_copy(update={"goals": tuple(map(explained, part.goals))}) for part in parts

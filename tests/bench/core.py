@@ -33,7 +33,7 @@ class Size(NamedTuple):
     workspaces: tuple[int, ...]
 
 
-FULL = Size(RUNS, 0.2, WORKSPACES_OF_A_NAMESPACE)
+FULL = Size(RUNS, 0.15, WORKSPACES_OF_A_NAMESPACE)
 QUICK = Size(5, 0.03, (1, 10, 100))
 
 

@@ -50,7 +50,7 @@ class Size(NamedTuple):
     starts: int
 
 
-FULL = Size(5, 3.0, (20, 40, 60, NEAR_PEAK, 100), 2_000, 100_000, 5)
+FULL = Size(5, 2.0, (20, 40, 60, NEAR_PEAK, 100), 2_000, 100_000, 5)
 QUICK = Size(5, 0.3, (20, 50, NEAR_PEAK), 2_000, 5_000, 3)
 
 

@@ -43,8 +43,8 @@ def test_a_machine_that_stays_after_its_workspace_is_named() -> None:
     ]
 
 
-def test_a_failure_waits_for_another_machine_of_the_same_workspace() -> None:
-    done = Done(failures=[(10.0, A, "ws1")])
-    made = [(1.0, "ws1"), (2.0, "ws0"), (11.5, "ws2"), (20.0, "ws3")]
+def test_a_failure_waits_for_the_next_machine_of_the_same_workspace() -> None:
+    done = Done(failures=[(10.0, A, "ws1"), (20.5, A, "ws3")])
+    made = [(1.0, "ws1"), (2.0, "ws0"), (11.5, "ws2"), (20.0, "ws3"), (21.0, "ws3")]
 
-    assert waits.of(done, Log(machines_made={A: made, B: [(10.1, "ws9")]})).failures == [1.5]
+    assert waits.of(done, Log(machines_made={A: made, B: [(10.1, "ws9")]})).failures == [1.5, 0.5]

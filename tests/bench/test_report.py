@@ -139,7 +139,7 @@ def test_growth_is_told_as_an_exponent_and_as_a_line() -> None:
 def test_a_reason_stands_only_where_a_goal_was_missed() -> None:
     [part] = with_reasons(REPORT.parts)
 
-    assert [goal.why for goal in part.goals] == ["", ""]
+    assert [goal.why for goal in part.goals] == ["", "Reading."]
 
 
 @pytest.mark.parametrize(

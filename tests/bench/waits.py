@@ -85,7 +85,8 @@ def of(done: Done, log: Log) -> Waits:
             f"failure of {name}",
             key,
             at,
-            [when for when, made in log.machines_made.get(key, ()) if made != name and when >= at],
+            # One that is gone before its Workspace has noted it comes again by the same name.
+            [when for when, _ in log.machines_made.get(key, ()) if when >= at],
         )
         for at, key, name in done.failures
     ]
