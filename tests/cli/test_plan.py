@@ -236,9 +236,7 @@ def test_what_cannot_be_planned_is_told(
 ) -> None:
     (folder / "empty").mkdir()
     (folder / "copy.yaml").write_text(QUICK_START)
-    (folder / "odd.yaml").write_text(
-        "{kind: Workspace, metadata: []}"
-    )
+    (folder / "odd.yaml").write_text("{kind: Workspace, metadata: []}")
     (folder / "node.yaml").write_text("{apiVersion: v1, kind: Node, metadata: {name: n}}")
 
     result = run("plan", *arguments)
