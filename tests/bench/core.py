@@ -34,7 +34,7 @@ class Size(NamedTuple):
 
 
 FULL = Size(RUNS, 0.15, WORKSPACES_OF_A_NAMESPACE)
-QUICK = Size(5, 0.03, (1, 10, 100))
+QUICK = Size(5, 0.02, (1, 10, 100))
 
 
 def measured(tell: Callable[[str], None], *, quick: bool) -> Part:
