@@ -275,8 +275,6 @@ class Speaking(BaseHTTPRequestHandler):
     """HTTP, as far as Kubernetes speaks it."""
 
     protocol_version = "HTTP/1.1"
-    # Head and body are written one after the other, and need not wait for each other.
-    disable_nagle_algorithm = True
 
     def answer(self) -> None:
         """Answer one request."""
