@@ -5,6 +5,8 @@ GROUP = "kaito.sh"
 VERSION = "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
 KIND = "Workspace"
+# The fields of a Workspace that stand in the place of a spec.
+SPEC_FIELDS = ("resource", "inference", "tuning")
 
 # https://github.com/kaito-project/kaito/blob/v0.3.2/api/v1alpha1/labels.go
 LABEL_WORKSPACE = f"{GROUP}/workspace"

@@ -11,14 +11,12 @@ from composite.simulate import Clock, Cluster, Gpus, HotLoop, MetacontrollerCras
 from composite.simulate.errors import ApiError
 from composite.simulate.in_process import InProcess
 from composite.simulate.metacontroller import Metacontroller
+from composite.simulate.provisioner import CLAIMS
 from composite.simulate.store import Change
 
-CLAIMS = (names.MACHINES, names.NODECLAIMS)
 PARENTS = (names.WORKSPACES, objects.NAMESPACES)
 # A sync that fails less often has met what was still to come.
 FAILURES = 5
-# What applying writes beside metadata and status: the fields in the place of a spec.
-SPEC = ("resource", "inference", "tuning")
 
 
 class Unforeseeable(Exception):  # noqa: N818  (it says what the world is like)
@@ -58,7 +56,9 @@ class Played(NamedTuple):
     What came of a play.
 
     ``writes`` are Metacontroller's to objects that are no Workspaces, ``rejected`` what the API
-    server says no to, in its words, by Workspace, ``found`` the Workspaces as they are in the end.
+    server says no to, in its words, by Workspace, ``before`` and ``found`` the Workspaces as they
+    are at first and in the end. ``failing`` says what goes wrong with a parent again and again,
+    ``foreign`` are children that are wanted and there, and somebody else's.
     """
 
     writes: Mapping[Ref, Write]
@@ -146,8 +146,8 @@ def workspaces_in(cluster: Cluster) -> dict[Ref, JsonObject]:
 
 def workspace_ref(workspace: JsonObject) -> Ref:
     """Return where a Workspace of a file is found."""
-    metadata = workspace["metadata"]
-    return Ref(names.WORKSPACES, metadata.get("namespace") or "default", metadata["name"])
+    place = objects.namespace_of(workspace)
+    return Ref(names.WORKSPACES, place, workspace["metadata"]["name"])
 
 
 def over(workspace: JsonObject, known: JsonObject | None) -> JsonObject:
@@ -161,7 +161,7 @@ def over(workspace: JsonObject, known: JsonObject | None) -> JsonObject:
         if metadata.get(key) or before.get(key)
     }
     uid = {"uid": metadata["uid"]} if known is None and metadata.get("uid") else {}
-    spec = {key: workspace[key] for key in SPEC if workspace.get(key) is not None}
+    spec = {key: workspace[key] for key in names.SPEC_FIELDS if workspace.get(key) is not None}
     kind = {"apiVersion": names.API_VERSION, "kind": names.KIND}
     return {**kind, "metadata": {**plain, **merged, **uid}, **spec}
 
@@ -194,17 +194,11 @@ def completed(observed: Sequence[JsonObject]) -> Iterator[JsonObject]:
     given = [obj for obj in observed if objects.kind_key(obj) == objects.NAMESPACES]
     yield from given
     there = {obj["metadata"]["name"] for obj in given}
-    for name in sorted({namespace_of(obj) for obj in observed} - there - {""}):
+    placed = (obj for obj in observed if objects.kind_of(obj).namespaced)
+    for name in sorted({objects.namespace_of(obj) for obj in placed} - there):
         metadata = {"name": name, **uid_in_machines(name, observed)}
         yield {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata, "spec": {}}
     yield from (obj for obj in observed if objects.kind_key(obj) != objects.NAMESPACES)
-
-
-def namespace_of(obj: JsonObject) -> str:
-    """Return the namespace of an object; empty for a kind without."""
-    if not objects.kind_of(obj).namespaced:
-        return ""
-    return str(obj["metadata"].get("namespace") or "default")
 
 
 def uid_in_machines(namespace: str, observed: Sequence[JsonObject]) -> JsonObject:
@@ -221,10 +215,7 @@ def net(changes: Sequence[Change]) -> dict[Ref, Write]:
     found: dict[Ref, Write] = {}
     for change in changes:
         ref = objects.ref_of(change.obj)
-        if change.manager != Metacontroller.name or ref.kind in (
-            names.WORKSPACES,
-            objects.NAMESPACES,
-        ):
+        if change.manager != Metacontroller.name or ref.kind in PARENTS:
             continue
         after = change.new
         if after is not None and objects.is_terminating(after):

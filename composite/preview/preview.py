@@ -10,16 +10,16 @@ from composite.models import JsonObject
 from composite.preview.api import (
     MemoryBudget,
     NodesChange,
-    ObjectChange,
     Preview,
-    Total,
     WorkspacePreview,
 )
 from composite.preview.changes import instance_type_of, object_change
-from composite.preview.playing import CLAIMS, SPEC, Played, World, Write, play, workspace_ref
+from composite.preview.playing import Played, World, Write, play, workspace_ref
+from composite.preview.sums import total
 from composite.prices import PriceTable, cost, times
 from composite.refusal import Problem
 from composite.simulate import Ref, controllers, objects
+from composite.simulate.provisioner import CLAIMS
 from composite.workspace.rules import named_preset, read_spec
 
 Given = Literal["new", "edited", "same", "not given"]
@@ -62,11 +62,6 @@ def preview(world: World, catalog: Catalog, prices: PriceTable | None = None) ->
     )
 
 
-def namespace(obj: JsonObject) -> str:
-    """Return where an object is."""
-    return str(obj["metadata"].get("namespace") or "default")
-
-
 def given_as(ref: Ref, about: About) -> Given:
     """Return what the files say of a Workspace; what differs only in its defaults is the same."""
     if all(workspace_ref(each) != ref for each in about.world.wanted):
@@ -74,7 +69,7 @@ def given_as(ref: Ref, about: About) -> Given:
     before, found = about.played.before.get(ref), about.played.found.get(ref)
     if before is None or found is None:
         return "new"
-    same = all(objects.same(before.get(key), found.get(key)) for key in SPEC)
+    same = all(objects.same(before.get(key), found.get(key)) for key in names.SPEC_FIELDS)
     return "same" if same and ref not in about.played.rejected else "edited"
 
 
@@ -91,7 +86,7 @@ def workspace_of(obj: JsonObject) -> Ref:
     labels = objects.labels_of(obj)
     owner = objects.controller_of(obj)
     if owner is not None and owner["kind"] == names.KIND:
-        return Ref(names.WORKSPACES, namespace(obj), owner["name"])
+        return Ref(names.WORKSPACES, objects.namespace_of(obj), owner["name"])
     return Ref(
         names.WORKSPACES,
         labels.get(names.LABEL_WORKSPACE_NAMESPACE, ""),
@@ -205,7 +200,7 @@ def memory(found: JsonObject, catalog: Catalog) -> MemoryBudget | None:
 
 def need_of(found: JsonObject, catalog: Catalog) -> tuple[GpuNeed | None, str, int]:
     """Return what a Workspace needs of GPUs, if its preset says so, its nodes' type and number."""
-    spec = read_spec({key: found[key] for key in SPEC if key in found})
+    spec = read_spec({key: found[key] for key in names.SPEC_FIELDS if key in found})
     preset = named_preset(spec.inference, catalog)
     need = preset.gpu if preset is not None else None
     nodes = spec.resource.count
@@ -230,7 +225,11 @@ def fails(ref: Ref, played: Played) -> str:
     taken = [
         f"{child['kind']} {child['metadata']['name']}"
         for child in played.foreign
-        if ref in (workspace_of(child), Ref(ref.kind, namespace(child), child["metadata"]["name"]))
+        if ref
+        in (
+            workspace_of(child),
+            Ref(ref.kind, objects.namespace_of(child), child["metadata"]["name"]),
+        )
     ]
     if taken:
         return f"{', '.join(taken)}: there already and somebody else's, and so left alone"
@@ -250,42 +249,3 @@ def unknown(found: JsonObject, made: Sequence[str], about: About) -> Iterator[st
         yield "whether the cloud has the capacity, and you the quota"
     if "tuning" in found:
         yield "when the training ends: its nodes are given back then"
-
-
-def total(found: Sequence[WorkspacePreview]) -> Total:
-    """Return the sums."""
-    changes: list[ObjectChange] = [each for one in found for each in one.changes]
-    nodes: dict[str, list[NodesChange]] = {}
-    for each in found:
-        for change in each.nodes:
-            nodes.setdefault(change.instanceType, []).append(change)
-    summed = tuple(sum_of(nodes[name]) for name in sorted(nodes))
-    return Total(
-        added=sum(each.action == "added" for each in changes),
-        changed=sum(each.action == "changed" for each in changes),
-        removed=sum(each.action == "removed" for each in changes),
-        recreated=sum(each.action == "recreated" for each in changes),
-        restarts=sum(len(each.restarts) for each in found),
-        nodes=summed,
-        hourly=added([each.hourly for each in summed]),
-        monthly=added([each.monthly for each in summed]),
-    )
-
-
-def sum_of(changes: Sequence[NodesChange]) -> NodesChange:
-    """Return several changes of nodes of one instance type as one."""
-    return NodesChange(
-        instanceType=changes[0].instanceType,
-        added=sum(each.added for each in changes),
-        removed=sum(each.removed for each in changes),
-        hourly=added([each.hourly for each in changes]),
-        monthly=added([each.monthly for each in changes]),
-        spotHourly=added([each.spotHourly for each in changes]),
-        spotMonthly=added([each.spotMonthly for each in changes]),
-    )
-
-
-def added(amounts: Sequence[float | None]) -> float | None:
-    """Return a sum; if one of the amounts is unknown, so is the sum."""
-    known = [amount for amount in amounts if amount is not None]
-    return round(sum(known), 6) if len(known) == len(amounts) else None

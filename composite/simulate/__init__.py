@@ -22,7 +22,7 @@ from composite.simulate.objects import Ref
 from composite.simulate.run import Run, simulate
 from composite.simulate.scenario import Scenario
 from composite.simulate.timeline import Entry
-from composite.simulate.world import Gpus
+from composite.simulate.world import Gpus, gpus_in
 
 __all__ = [
     "START",
@@ -41,5 +41,6 @@ __all__ = [
     "Scenario",
     "columns",
     "controllers",
+    "gpus_in",
     "simulate",
 ]

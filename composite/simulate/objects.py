@@ -118,6 +118,12 @@ def ref_of(obj: Mapping[str, Any]) -> Ref:
     return Ref(kind_key(obj), metadata.get("namespace", ""), metadata["name"])
 
 
+def namespace_of(obj: Mapping[str, Any]) -> str:
+    """Return where an object of a namespaced kind is put, or would be if it could be read."""
+    metadata = obj.get("metadata")
+    return str((metadata.get("namespace") if isinstance(metadata, dict) else None) or "default")
+
+
 def labels_of(obj: Mapping[str, Any]) -> dict[str, str]:
     """Return the labels, of which there may be none."""
     return obj["metadata"].get("labels") or {}

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from composite import names
+from composite.catalog import Catalog
 from composite.models import JsonObject
 from composite.simulate import objects
 from composite.simulate.clock import Agenda, Clock
@@ -22,6 +23,12 @@ class Gpus:
 
 
 ONE_GPU = Gpus()
+
+
+def gpus_in(catalog: Catalog) -> dict[str, Gpus]:
+    """Return what Nodes of the instance types of a catalog show."""
+    rows = catalog.instance_types.values()
+    return {row.name: Gpus(row.gpuResource, row.gpuCount) for row in rows}
 
 
 @dataclass(frozen=True)

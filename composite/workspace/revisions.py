@@ -12,6 +12,7 @@ import re
 from itertools import takewhile
 from typing import NamedTuple
 
+from composite import names
 from composite.models import JsonObject, sorted_json
 from composite.workspace.api import Inference, WorkspaceSpec
 from composite.workspace.observe import SeenRevision
@@ -96,8 +97,7 @@ def data_hash(data: JsonObject) -> str:
 
     Equal to Kaito's for presets, so that a Workspace that Kaito served keeps its revision.
     """
-    fields = ("resource", "inference", "tuning")
-    lines = "".join(f"{go_json(data.get(field))}\n" for field in fields)
+    lines = "".join(f"{go_json(data.get(field))}\n" for field in names.SPEC_FIELDS)
     return hashlib.sha256(lines.encode()).hexdigest()
 
 

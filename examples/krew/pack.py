@@ -1,4 +1,4 @@
-"""Pack the plugin for krew; the same files always give the same bytes, and so the same digest."""  # noqa: INP001
+"""Pack the plugin for krew; the same files always give the same bytes, and so the same digest."""  # noqa: INP001  (no package: it stands beside the manifest)
 
 import hashlib
 import io

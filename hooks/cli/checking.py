@@ -12,11 +12,12 @@ from composite import names
 from composite.catalog import Catalog
 from composite.models import JsonObject
 from composite.refusal import Problem
+from composite.simulate import objects
 from hooks.cli.about import installed
 from hooks.cli.errors import OK, REFUSED, Failed
 from hooks.cli.files import (
-    STANDARD_INPUT,
     Manifest,
+    files_in,
     manifests_of,
     read_text,
     yaml_errors_told,
@@ -25,11 +26,9 @@ from hooks.cli.files import (
 from hooks.cli.options import catalog_of
 from hooks.cli.output import as_json, print_text
 from hooks.cli.positions import field_line
-from hooks.cli.refusals import name_of, namespace_of, notes, problems, split
+from hooks.cli.refusals import name_of, notes, problems, split
 from hooks.cli.sarif import Finding, sarif_log
 from hooks.settings import Settings
-
-ENDINGS = (".yaml", ".yml", ".json")
 
 # A file with neither of these holds no Workspace, and need not even be YAML: a template, say.
 MARK = re.compile(
@@ -90,7 +89,8 @@ def read_sources(paths: Iterable[str]) -> dict[str, Source]:
 
     """
     found: dict[str, Source] = {}
-    for file in dict.fromkeys(each for path in paths for each in files_in(path)):
+    listed = ((path, file) for path in paths for file in files_in(path))
+    for file in dict.fromkeys(file for path, file in listed if is_shown(path, file)):
         text = read_text(file)
         if MARK.search(text):
             with yaml_errors_told(file, text):
@@ -101,18 +101,9 @@ def read_sources(paths: Iterable[str]) -> dict[str, Source]:
     return found
 
 
-def files_in(path: str) -> Iterator[str]:
-    """Yield a file, or the files of a directory and of those in it, but for hidden ones."""
-    if path == STANDARD_INPUT or not Path(path).is_dir():
-        yield path
-        return
-    yield from sorted(
-        str(each)
-        for each in Path(path).rglob("*")
-        if each.suffix in ENDINGS
-        and not any(part.startswith(".") for part in each.relative_to(path).parts)
-        and each.is_file()
-    )
+def is_shown(path: str, file: str) -> bool:
+    """Whether a file of a directory is neither hidden nor in a folder that is."""
+    return not any(part.startswith(".") for part in Path(file).relative_to(path).parts)
 
 
 def readable_manifests(file: str, text: str) -> list[Manifest]:
@@ -137,7 +128,7 @@ def verdicts(
     for source in sources.values():
         first: dict[tuple[str, str], Manifest] = {}
         for each in filter(is_ours, source.manifests):
-            other = first.setdefault((namespace_of(each.content), name_of(each)), each)
+            other = first.setdefault((objects.namespace_of(each.content), name_of(each)), each)
             said = [*problems(each.content, catalog, there), *twice(each, other)]
             findings = [finding(each, problem, source.documents) for problem in said]
             if not said:
@@ -200,7 +191,7 @@ def verdict_json(verdict: Verdict) -> JsonObject:
     return {
         "file": verdict.workspace.file,
         "line": verdict.workspace.line,
-        "namespace": namespace_of(verdict.workspace.content),
+        "namespace": objects.namespace_of(verdict.workspace.content),
         "name": name_of(verdict.workspace),
         "accepted": verdict.accepted,
         "problems": said["error"],

@@ -20,6 +20,8 @@ from hooks.cli.errors import Failed
 from presets.safe_loader import SafeLoader
 
 STANDARD_INPUT = "-"
+# How a file is called that may hold objects, as kubectl has it.
+ENDINGS = (".yaml", ".yml", ".json")
 
 
 class Manifest(NamedTuple):
@@ -66,6 +68,15 @@ _Loader.add_constructor("tag:yaml.org,2002:bool", _truth)
 
 # How kubectl reads a word without quotes, by its first character.
 RESOLVERS: Mapping[str, list[tuple[str, re.Pattern[str]]]] = _Loader.yaml_implicit_resolvers
+
+
+def files_in(path: str, *, recursive: bool = True) -> list[str]:
+    """Return a file, or those of a directory that may hold objects, in the order of their names."""
+    folder = Path(path)
+    if path == STANDARD_INPUT or not folder.is_dir():
+        return [path]
+    inside = folder.rglob("*") if recursive else folder.iterdir()
+    return sorted(str(each) for each in inside if each.suffix in ENDINGS and each.is_file())
 
 
 def read_text(file: str) -> str:

@@ -23,7 +23,7 @@ from composite.catalog import Catalog
 from composite.models import JsonObject, Value
 from composite.preview.api import WorkspacePreview
 from composite.preview.effects import Effect
-from composite.preview.preview import added
+from composite.preview.sums import added
 from composite.prices import PriceTable
 from composite.simulate import START
 from hooks.cli.errors import OK, REFUSED, Failed

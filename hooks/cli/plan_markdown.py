@@ -51,8 +51,7 @@ def details(one: WorkspacePreview) -> Iterator[str]:
 
 def code(text: str) -> str:
     """Return text as code, whatever is in it."""
-    longest = max((len(run) for run in text.split() if set(run) == {"`"}), default=0)
-    fence = "`" * (longest + 1 if "`" not in text else text.count("`") + 1)
+    fence = "`" * (text.count("`") + 1)
     inner = f" {text} " if text.startswith("`") or text.endswith("`") else text
     return f"{fence}{inner}{fence}".replace("\n", " ").replace("|", "\\|")
 

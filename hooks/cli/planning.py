@@ -18,19 +18,17 @@ from hooks.cli import plan_markdown, plan_text, plans
 from hooks.cli.about import installed
 from hooks.cli.cleaning import Api
 from hooks.cli.errors import OK, REFUSED, Failed, Refused
-from hooks.cli.files import STANDARD_INPUT, Manifest, read_manifests
+from hooks.cli.files import ENDINGS, Manifest, files_in, read_manifests
 from hooks.cli.options import catalog_of
 from hooks.cli.output import as_json, console, print_text
 from hooks.cli.pricing import about_prices, find_prices
-from hooks.cli.refusals import name_of, namespace_of, problems
+from hooks.cli.refusals import name_of, problems
 from hooks.cli.rendering import gpus_of, require_readable, shown_gpus, well, without_owners
 from hooks.cli.sarif import Finding, sarif_log
-from hooks.cli.worlds import is_workspace, require_distinct, require_identity
+from hooks.cli.worlds import is_named, is_workspace, require_distinct, require_identity
 from hooks.settings import Settings
 
 CHANGES = 3
-# As kubectl reads directories.
-ENDINGS = (".yaml", ".yml", ".json")
 
 
 class Asked(NamedTuple):
@@ -63,7 +61,7 @@ def print_plan(asked: Asked, settings: Settings, output: str) -> int:
     if asked.api is not None:
         from hooks.cli.observing import observed_in  # noqa: PLC0415  (only then)
 
-        spaces = map(namespace_of, (each.content for each in files if is_workspace(each)))
+        spaces = map(objects.namespace_of, (each.content for each in files if is_workspace(each)))
         observed = observed_in(asked.api, spaces, catalog.provisioning.provisioner)
     found = foreseen(files, observed, catalog, prices, now if observed else START)
     if asked.out is not None:
@@ -97,7 +95,9 @@ def print_in(output: str, found: Preview, about: Sequence[str]) -> None:
 def findings(files: Iterable[Manifest], found: Preview) -> Iterator[Finding]:
     """Yield what is refused, with the file and the line on which the Workspace begins."""
     written = {
-        (namespace_of(each.content), name_of(each)): each for each in files if is_workspace(each)
+        (objects.namespace_of(each.content), name_of(each)): each
+        for each in files
+        if is_workspace(each)
     }
     for one in found.workspaces:
         place = written.get((one.namespace, one.name))
@@ -154,23 +154,18 @@ def read_observed(asked: Asked) -> list[JsonObject]:
     return [each.content for each in found]
 
 
-def expanded(file: str, *, recursive: bool) -> Iterator[str]:
+def expanded(file: str, *, recursive: bool) -> list[str]:
     """
-    Yield the file, or the files of a directory that may hold objects, in the order of their names.
+    Return the file, or the files of a directory that may hold objects.
 
     Raises:
         Failed: There is none in a directory.
 
     """
-    path = Path(file)
-    if file == STANDARD_INPUT or not path.is_dir():
-        yield file
-        return
-    inside = path.rglob("*") if recursive else path.iterdir()
-    found = sorted(str(each) for each in inside if each.suffix in ENDINGS and each.is_file())
+    found = files_in(file, recursive=recursive)
     if not found:
         raise Failed(f"{file}: holds no file that ends with {', '.join(ENDINGS)}")
-    yield from found
+    return found
 
 
 def foreseen(
@@ -214,17 +209,12 @@ def foreseen(
 
 def unplayed(manifest: Manifest, refused: tuple[Problem, ...]) -> WorkspacePreview:
     """Return what is said of a Workspace that no cluster would accept."""
-    metadata = manifest.content.get("metadata")
-    namespace = metadata.get("namespace") if isinstance(metadata, dict) else None
     return WorkspacePreview(
-        namespace=str(namespace or "default"), name=name_of(manifest), given="new", refused=refused
+        namespace=objects.namespace_of(manifest.content),
+        name=name_of(manifest),
+        given="new",
+        refused=refused,
     )
-
-
-def is_named(manifest: Manifest) -> bool:
-    """Whether an object has a name, so that others can name it."""
-    metadata = manifest.content.get("metadata")
-    return isinstance(metadata, dict) and bool(metadata.get("name"))
 
 
 def applied(manifest: Manifest, catalog: Catalog) -> JsonObject:

@@ -9,6 +9,7 @@ from composite import names
 from composite.catalog import Catalog, Provisioner
 from composite.models import JsonObject
 from composite.refusal import Problem, Refusal
+from composite.simulate import objects
 from composite.workspace import Request
 from composite.workspace.observe import CLAIM_KINDS, observe
 from composite.workspace.plan import Plan, plan_newest
@@ -29,7 +30,7 @@ CHILDREN = (
 )
 
 # What the core reads of a Workspace.
-READ_BY_CORE = frozenset({"resource", "inference", "tuning"})
+READ_BY_CORE = frozenset(names.SPEC_FIELDS)
 TYPE_FIELD = "resource.instanceType"
 
 # With what a sentence begins that is about a field.
@@ -100,8 +101,7 @@ def readable(document: JsonObject) -> bool:
 
 def written(document: JsonObject) -> JsonObject:
     """Return the fields that stand in the place of a spec, less those without a value."""
-    fields = ("resource", "inference", "tuning")
-    return {name: document[name] for name in fields if document.get(name) is not None}
+    return {name: document[name] for name in names.SPEC_FIELDS if document.get(name) is not None}
 
 
 def broken_rules(
@@ -129,7 +129,7 @@ def planned(document: JsonObject, catalog: Catalog, beside: Iterable[JsonObject]
 
     """
     provisioner = catalog.provisioning.provisioner
-    namespace = namespace_of(document)
+    namespace = objects.namespace_of(document)
     metadata = {"name": document["metadata"]["name"], "namespace": namespace, "uid": ANY_UID}
     related = empty(
         names.PODS, names.NODES, names.CONFIGMAPS, names.WORKSPACES, *claims(provisioner)
@@ -140,8 +140,8 @@ def planned(document: JsonObject, catalog: Catalog, beside: Iterable[JsonObject]
         if kind == names.NODES:
             related[kind][name] = obj
         elif kind == names.CONFIGMAPS:
-            related[kind][f"{namespace_of(obj)}/{name}"] = with_namespace(obj)
-        elif kind == names.WORKSPACES and namespace_of(obj) == namespace:
+            related[kind][f"{objects.namespace_of(obj)}/{name}"] = with_namespace(obj)
+        elif kind == names.WORKSPACES and objects.namespace_of(obj) == namespace:
             related[kind][f"{namespace}/{name}"] = trained(with_namespace(obj))
     request = Request.model_validate(
         {
@@ -153,15 +153,9 @@ def planned(document: JsonObject, catalog: Catalog, beside: Iterable[JsonObject]
     return plan_newest(request.parent, observe(request, provisioner), catalog, ANY_TIME)
 
 
-def namespace_of(obj: JsonObject) -> str:
-    """Return where an object is."""
-    metadata = obj.get("metadata")
-    return str((metadata.get("namespace") if isinstance(metadata, dict) else None) or "default")
-
-
 def with_namespace(obj: JsonObject) -> JsonObject:
     """Return an object that says where it is."""
-    return {**obj, "metadata": {**obj["metadata"], "namespace": namespace_of(obj)}}
+    return {**obj, "metadata": {**obj["metadata"], "namespace": objects.namespace_of(obj)}}
 
 
 def trained(workspace: JsonObject) -> JsonObject:

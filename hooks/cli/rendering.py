@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from composite import names, observed
 from composite.catalog import Catalog, Provisioner
 from composite.models import JsonObject
-from composite.simulate import Clock, Cluster, Gpus, HotLoop, MetacontrollerCrash
+from composite.simulate import Clock, Cluster, Gpus, HotLoop, MetacontrollerCrash, gpus_in
 from composite.simulate.errors import ApiError
 from composite.simulate.in_process import InProcess
 from composite.workspace.api import Resource, WorkspaceSpec
@@ -254,9 +254,7 @@ def shown_gpus(workspaces: Iterable[Manifest], catalog: Catalog) -> dict[str, Gp
 
     A type that is in no table is taken to have what the Workspaces that name it need.
     """
-    found = {
-        row.name: Gpus(row.gpuResource, row.gpuCount) for row in catalog.instance_types.values()
-    }
+    found = gpus_in(catalog)
     for manifest in workspaces:
         spec = read_spec(written(manifest.content))
         needed = Gpus(count=needed_gpus(spec, catalog))

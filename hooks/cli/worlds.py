@@ -19,12 +19,8 @@ class World(NamedTuple):
     @property
     def named(self) -> list[JsonObject]:
         """Return everything that has a name, and so can be named by a Workspace."""
-        every = [manifest.content for manifest in (*self.others, *self.workspaces)]
-        return [
-            obj
-            for obj in every
-            if isinstance(metadata := obj.get("metadata"), dict) and metadata.get("name")
-        ]
+        every = (*self.others, *self.workspaces)
+        return [manifest.content for manifest in every if is_named(manifest)]
 
 
 def read_worlds(files: Iterable[str]) -> list[World]:
@@ -57,6 +53,12 @@ def read_worlds(files: Iterable[str]) -> list[World]:
     return worlds
 
 
+def is_named(manifest: Manifest) -> bool:
+    """Whether an object has a name, so that a Workspace can name it."""
+    metadata = manifest.content.get("metadata")
+    return isinstance(metadata, dict) and bool(metadata.get("name"))
+
+
 def is_workspace(manifest: Manifest) -> bool:
     """Whether a document is meant to be a Workspace, though its kind may be misspelt."""
     content = manifest.content
@@ -64,7 +66,7 @@ def is_workspace(manifest: Manifest) -> bool:
     return (
         kind == names.KIND
         or version.startswith(f"{names.GROUP}/")
-        or (kind is None and any(field in content for field in ("resource", "inference", "tuning")))
+        or (kind is None and any(field in content for field in names.SPEC_FIELDS))
     )
 
 

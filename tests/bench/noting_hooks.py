@@ -26,5 +26,5 @@ class NotingServer(server.Server):
 
 
 if __name__ == "__main__":
-    server.Server = NotingServer  # type: ignore[misc]
+    server.Server = NotingServer  # type: ignore[misc]  # it is replaced on purpose
     main()

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from composite import names
 from composite.catalog import Catalog
 from composite.models import JsonObject
-from composite.simulate import Clock, Cluster, Gpus
+from composite.simulate import Clock, Cluster, Gpus, gpus_in
 from composite.simulate.in_process import InProcess
 from presets import load_catalog
 
@@ -39,7 +39,7 @@ def catalog() -> Catalog:
 
 def gpus() -> dict[str, Gpus]:
     """Return what nodes show."""
-    return {n: Gpus(t.gpuResource, t.gpuCount) for n, t in catalog().instance_types.items()}
+    return gpus_in(catalog())
 
 
 def a_workspace(name: str, *, count: int = 1, **wanted: object) -> JsonObject:

@@ -87,16 +87,6 @@ class Wire:
         found: JsonObject = json.loads(text)
         return found
 
-    def _sent(self, method: str, path: str, body: object, content_type: str) -> tuple[int, bytes]:
-        given = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-        headers = {**self._headers, "Content-Type": content_type} if given else self._headers
-        try:
-            return self._exchange(method, path, given, headers)
-        except (http.client.HTTPException, OSError):
-            # The other end has closed it meanwhile.
-            self._connection.close()
-            return self._exchange(method, path, given, headers)
-
     def items(self, path: str, labels: str = "") -> list[JsonObject]:
         """Return what a list holds, each as if it had been asked for alone."""
         query = f"?labelSelector={quote(labels)}" if labels else ""
@@ -138,6 +128,16 @@ class Wire:
             with contextlib.suppress(OSError):
                 sock.shutdown(2)
         self._connection.close()
+
+    def _sent(self, method: str, path: str, body: object, content_type: str) -> tuple[int, bytes]:
+        given = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        headers = {**self._headers, "Content-Type": content_type} if given else self._headers
+        try:
+            return self._exchange(method, path, given, headers)
+        except (http.client.HTTPException, OSError):
+            # The other end has closed it meanwhile.
+            self._connection.close()
+            return self._exchange(method, path, given, headers)
 
     def _exchange(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from composite import names
 from composite.catalog import Catalog, Cloud, NodeClass, Provisioner, Provisioning
-from composite.simulate import Clock, Cluster, Exchange, Gpus, objects
+from composite.simulate import Clock, Cluster, Exchange, Gpus, gpus_in, objects
 from composite.simulate.errors import ApiError
 from composite.simulate.informers import AT_ONCE, Delivery
 from composite.simulate.objects import Ref
@@ -78,10 +78,7 @@ def catalog_of(provisioner: Provisioner) -> Catalog:
 @functools.cache
 def gpus_of(provisioner: Provisioner) -> dict[str, Gpus]:
     """Return what nodes show."""
-    return {
-        name: Gpus(row.gpuResource, row.gpuCount)
-        for name, row in catalog_of(provisioner).instance_types.items()
-    }
+    return gpus_in(catalog_of(provisioner))
 
 
 class Stage:

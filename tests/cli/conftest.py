@@ -1,4 +1,5 @@
 import io
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import NamedTuple, Protocol
 import pytest
 import yaml
 
+from composite.models import JsonObject
 from hooks.cli import run as run_cli
 from hooks.cli.servers import Server, started_server
 from hooks.settings import Settings
@@ -110,6 +112,49 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A real server on a virtual clock."""
     with started_server(tmp_path_factory.mktemp("server") / "server.log") as started:
         yield started
+
+
+def completed(words: str) -> str:
+    """Return what bash is offered after some words of a command line."""
+    done = subprocess.run(
+        [sys.executable, "-c", "from hooks.cli import main; main()"],
+        env={
+            "_METAKAITO_COMPLETE": "bash_complete",
+            "COMP_WORDS": f"metakaito {words}",
+            "COMP_CWORD": str(len(words.split())),
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout
+
+
+def served_by_a_template(name: str, secret: str) -> JsonObject:
+    """Return a Workspace whose own server is told a secret."""
+    return {
+        "apiVersion": "kaito.sh/v1alpha1",
+        "kind": "Workspace",
+        "metadata": {"name": name, "namespace": "default"},
+        "resource": {
+            "instanceType": "Standard_NC6s_v3",
+            "labelSelector": {"matchLabels": {"apps": name}},
+        },
+        "inference": {
+            "template": {
+                "spec": {
+                    "containers": [
+                        {
+                            "name": "server",
+                            "image": "registry.example/server:1",
+                            "resources": {"limits": {"nvidia.com/gpu": "1"}},
+                            "env": [{"name": "TOKEN", "value": secret}],
+                        }
+                    ]
+                }
+            }
+        },
+    }
 
 
 def documents(text: str) -> list[object]:

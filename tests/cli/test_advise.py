@@ -12,7 +12,7 @@ import yaml
 
 from composite.catalog import Cloud
 from presets import load_catalog
-from tests.cli.conftest import Golden, Run
+from tests.cli.conftest import Golden, Run, completed
 
 MINE = """\
 cloud: aws
@@ -422,19 +422,7 @@ def test_nothing_of_prices_is_loaded_where_nobody_asks_for_them() -> None:
     ],
 )
 def test_completes(words: str, offered: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", "from hooks.cli import main; main()"],
-        env={
-            "_METAKAITO_COMPLETE": "bash_complete",
-            "COMP_WORDS": f"metakaito {words}",
-            "COMP_CWORD": str(len(words.split())),
-        },
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-
-    assert done.stdout == offered
+    assert completed(words) == offered
 
 
 def test_the_example_in_the_document_is_a_table_of_prices(run: Run) -> None:

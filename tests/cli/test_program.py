@@ -15,7 +15,7 @@ import pytest
 from hooks.cli import cli
 from hooks.pages import pages
 from schemas import generated
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, completed
 
 ROOT = Path(__file__).parents[2]
 MAKEFILE = ROOT / "Makefile"
@@ -147,19 +147,7 @@ COMPLETED = {
 
 @pytest.mark.parametrize(("words", "offered"), COMPLETED.items(), ids=COMPLETED)
 def test_completes(words: str, offered: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", "from hooks.cli import main; main()"],
-        env={
-            "_METAKAITO_COMPLETE": "bash_complete",
-            "COMP_WORDS": f"metakaito {words}",
-            "COMP_CWORD": str(len(words.split())),
-        },
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-
-    assert done.stdout == offered
+    assert completed(words) == offered
 
 
 def test_crd(run: Run) -> None:

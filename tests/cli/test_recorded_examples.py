@@ -18,7 +18,7 @@ from hooks.answers import Answered, served
 from hooks.recording.exchange import Exchange, Question, answering, recorded
 from presets import load_catalog
 from presets.loading import read_yaml
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, served_by_a_template
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "examples/recorded"
@@ -29,29 +29,7 @@ KARPENTER = Provisioning(
     provisioner=Provisioner.NODECLAIM,
     node_class=NodeClass(group="karpenter.azure.com", kind="AKSNodeClass"),
 )
-SERVER: JsonObject = {
-    "apiVersion": "kaito.sh/v1alpha1",
-    "kind": "Workspace",
-    "metadata": {"name": "own-server", "namespace": "default"},
-    "resource": {
-        "instanceType": "Standard_NC6s_v3",
-        "labelSelector": {"matchLabels": {"apps": "own-server"}},
-    },
-    "inference": {
-        "template": {
-            "spec": {
-                "containers": [
-                    {
-                        "name": "server",
-                        "image": "registry.example/server:1",
-                        "resources": {"limits": {"nvidia.com/gpu": "1"}},
-                        "env": [{"name": "TOKEN", "value": "hunter2-of-mine"}],
-                    }
-                ]
-            }
-        }
-    },
-}
+SERVER = served_by_a_template("own-server", "hunter2-of-mine")
 
 
 def last_sync(catalog: Catalog) -> JsonObject:

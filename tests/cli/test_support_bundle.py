@@ -22,7 +22,7 @@ from hooks.cli.bundling import Bundle
 from hooks.dev.api import Api
 from hooks.recording.redaction import Redactor
 from hooks.settings import Settings
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, served_by_a_template
 from tests.hooks.dev.conftest import fake_api
 from tests.hooks.dev.fake_api import FakeApi
 
@@ -59,29 +59,7 @@ HOOKS: JsonObject = {
         },
     },
 }
-TEMPLATED: JsonObject = {
-    "apiVersion": "kaito.sh/v1alpha1",
-    "kind": "Workspace",
-    "metadata": {"name": "templated", "namespace": "default"},
-    "resource": {
-        "instanceType": "Standard_NC6s_v3",
-        "labelSelector": {"matchLabels": {"apps": "templated"}},
-    },
-    "inference": {
-        "template": {
-            "spec": {
-                "containers": [
-                    {
-                        "name": "server",
-                        "image": "registry.example/server:1",
-                        "resources": {"limits": {"nvidia.com/gpu": "1"}},
-                        "env": [{"name": "TOKEN", "value": SECRET}],
-                    }
-                ]
-            }
-        }
-    },
-}
+TEMPLATED = served_by_a_template("templated", SECRET)
 
 
 def the_quick_start() -> JsonObject:

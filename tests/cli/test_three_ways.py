@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from composite.catalog import Provisioner
 from composite.models import JsonObject
-from composite.simulate import Clock, Cluster, Gpus
+from composite.simulate import Clock, Cluster, gpus_in
 from hooks.app import NOW_HEADER, create_app
 from hooks.cli.files import read_manifests
 from hooks.settings import Settings
@@ -51,9 +51,7 @@ def asked(contents: list[JsonObject], provisioner: Provisioner) -> list[JsonObje
         LiveHooks(create_app(catalog, settings).test_client(), clock),
         clock=clock,
         provisioner=provisioner,
-        gpus={
-            row.name: Gpus(row.gpuResource, row.gpuCount) for row in catalog.instance_types.values()
-        },
+        gpus=gpus_in(catalog),
     )
     for content in sorted(contents, key=lambda each: each["kind"] == "Workspace"):
         cluster.apply(content)

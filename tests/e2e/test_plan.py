@@ -1,14 +1,13 @@
 """A plan of a real cluster says nothing where all is as it should be, and what an edit writes."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from tests.e2e.cluster.bundle import Bundle, eventually
+from tests.e2e.program import metakaito
 from tests.e2e.workspaces import EXAMPLES, await_ready
 
 PHI = "workspace-phi-3-mini"
@@ -18,16 +17,8 @@ ADAPTER = {"source": {"name": "style", "image": "registry.example/style:1"}, "st
 def plan(bundle: Bundle, file: Path) -> tuple[int, Any]:
     """Return the exit code and the plan, as a user of the cluster has it made."""
     provisioner = bundle.values["provisioner"]
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "hooks.cli", "plan", file, "--cluster", "-o", "json"),
-            *("--kubeconfig", bundle.cluster.kubeconfig, "--provisioner", provisioner),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    place = ("--cluster", "--kubeconfig", bundle.cluster.kubeconfig)
+    done = metakaito("plan", file, *place, "--provisioner", provisioner, "-o", "json")
     assert done.stderr == ""
     return done.returncode, json.loads(done.stdout)
 

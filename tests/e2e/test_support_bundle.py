@@ -2,27 +2,15 @@
 
 import json
 import re
-import subprocess
-import sys
 import tarfile
 from pathlib import Path
 from typing import Any
 
 from tests.e2e.cluster.bundle import Bundle
+from tests.e2e.program import metakaito
 from tests.e2e.workspaces import EXAMPLES, await_ready
 
 PHI = "workspace-phi-3-mini"
-
-
-def metakaito(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run our program as a user would."""
-    return subprocess.run(
-        [sys.executable, "-m", "hooks.cli", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
 
 
 def test_a_bundle_of_a_ready_workspace_replays_as_equal(

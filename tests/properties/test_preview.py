@@ -12,7 +12,7 @@ from composite.models import JsonObject
 from composite.preview import World, preview
 from composite.preview.effects import compared
 from composite.preview.playing import Write, net, over
-from composite.simulate import Clock, Cluster, Gpus, Ref, objects
+from composite.simulate import Clock, Cluster, Ref, gpus_in, objects
 from composite.simulate.errors import ApiError
 from composite.simulate.in_process import InProcess
 from tests.properties.worlds import written
@@ -38,12 +38,9 @@ def a_workspace(name: str, spec: Json) -> JsonObject:
     }
 
 
-def a_cluster(catalog: Catalog, *, plays_pods: bool = True) -> Cluster:
+def a_cluster(catalog: Catalog) -> Cluster:
     clock = Clock()
-    gpus = {
-        row.name: Gpus(row.gpuResource, row.gpuCount) for row in catalog.instance_types.values()
-    }
-    return Cluster(InProcess(catalog, clock), clock=clock, gpus=gpus, plays_pods=plays_pods)
+    return Cluster(InProcess(catalog, clock), clock=clock, gpus=gpus_in(catalog))
 
 
 def befall(cluster: Cluster, what: str) -> None:
@@ -96,11 +93,8 @@ def test_a_plan_lists_what_is_written_and_nothing_else(
     live.run(live.clock.seconds)
     observed = objects.clone(live.store.everything())
     workspace = a_workspace(name, wanted)
-    gpus = {
-        row.name: Gpus(row.gpuResource, row.gpuCount) for row in catalog.instance_types.values()
-    }
 
-    plan = preview(World(observed, [], [workspace], gpus, live.clock.now), catalog)
+    plan = preview(World(observed, [], [workspace], gpus_in(catalog), live.clock.now), catalog)
 
     mark = live.store.last_change
     known = live.store.get(Ref(names.WORKSPACES, "team", name))

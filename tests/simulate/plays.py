@@ -2,7 +2,7 @@
 
 from composite.catalog import Catalog
 from composite.models import JsonObject
-from composite.simulate import Clock, Gpus, Run, simulate
+from composite.simulate import Clock, Run, gpus_in, simulate
 from composite.simulate.in_process import InProcess
 from composite.simulate.scenario import Scenario
 
@@ -57,13 +57,6 @@ def example(scenario: Scenario, *, on_aws: bool = False) -> JsonObject:
     return a_workspace(instance_type="g5.4xlarge") if on_aws else a_workspace()
 
 
-def gpus_of(catalog: Catalog) -> dict[str, Gpus]:
-    return {
-        name: Gpus(instance_type.gpuResource, instance_type.gpuCount)
-        for name, instance_type in catalog.instance_types.items()
-    }
-
-
 def play(catalog: Catalog, scenario: Scenario, *given: JsonObject) -> Run:
     clock = Clock()
     return simulate(
@@ -72,5 +65,5 @@ def play(catalog: Catalog, scenario: Scenario, *given: JsonObject) -> Run:
         InProcess(catalog, clock),
         clock=clock,
         provisioner=catalog.provisioning.provisioner,
-        gpus=gpus_of(catalog),
+        gpus=gpus_in(catalog),
     )

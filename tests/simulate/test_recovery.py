@@ -5,13 +5,13 @@ import pytest
 from composite import names
 from composite.catalog import Catalog, Provisioner, Provisioning
 from composite.models import JsonObject
-from composite.simulate import Clock, Cluster, HookError
+from composite.simulate import Clock, Cluster, HookError, gpus_in
 from composite.simulate.in_process import InProcess
 from composite.simulate.informers import Delivery
 from composite.simulate.objects import ref_of
 from composite.simulate.scenario import Scenario
 from presets import load_catalog
-from tests.simulate.plays import a_tuning_workspace, a_workspace, gpus_of
+from tests.simulate.plays import a_tuning_workspace, a_workspace
 
 # While the node is made, while the image is pulled, while the model loads, when it serves.
 TIMES = (60, 200, 300, 1000)
@@ -42,7 +42,7 @@ class Failing:
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_workspace_recovers(kind: str, seconds: int, catalog: Catalog) -> None:
     clock = Clock()
-    cluster = Cluster(InProcess(catalog, clock), clock=clock, gpus=gpus_of(catalog))
+    cluster = Cluster(InProcess(catalog, clock), clock=clock, gpus=gpus_in(catalog))
     cluster.apply(a_workspace())
     cluster.run(until=seconds)
     for obj in cluster.store.list_of(kind):
@@ -84,7 +84,7 @@ def test_a_training_that_is_over_is_not_begun_again(kind: str, catalog: Catalog)
 
 def after_a_loss(kind: str, seconds: int, catalog: Catalog) -> Cluster:
     clock = Clock()
-    cluster = Cluster(InProcess(catalog, clock), clock=clock, gpus=gpus_of(catalog))
+    cluster = Cluster(InProcess(catalog, clock), clock=clock, gpus=gpus_in(catalog))
     cluster.apply(a_tuning_workspace())
     cluster.run(until=seconds)
     for obj in cluster.store.list_of(kind):
@@ -125,7 +125,7 @@ def test_a_machine_goes_at_the_next_resync_whose_workspace_went_in_a_long_outage
     """The answer of the customize hook is forgotten after 20 minutes, and the event with it."""
     clock = Clock()
     hooks = Failing(InProcess(catalog, clock))
-    cluster = Cluster(hooks, clock=clock, gpus=gpus_of(catalog))
+    cluster = Cluster(hooks, clock=clock, gpus=gpus_in(catalog))
     cluster.apply(a_workspace())
     cluster.run()
     cluster.run(until=clock.seconds + 1800)
@@ -146,7 +146,7 @@ def test_a_machine_goes_at_the_next_resync_whose_workspace_went_in_a_long_outage
 
 def test_a_machine_that_came_and_went_unheard_is_made_anew(catalog: Catalog) -> None:
     clock = Clock()
-    cluster = Cluster(InProcess(catalog, clock), clock=clock, gpus=gpus_of(catalog))
+    cluster = Cluster(InProcess(catalog, clock), clock=clock, gpus=gpus_in(catalog))
     cluster.apply(a_workspace())
     cluster.deliver(Delivery(cut=frozenset({names.MACHINES})))
     cluster.run(until=1)
@@ -169,7 +169,7 @@ def test_a_workspace_that_is_held_on_its_way_out_promises_no_machine(catalog: Ca
     scenario = Scenario.model_validate(
         {"name": "held", "description": "It stays.", "faults": fault}
     )
-    cluster = Cluster(InProcess(catalog, clock), scenario, clock=clock, gpus=gpus_of(catalog))
+    cluster = Cluster(InProcess(catalog, clock), scenario, clock=clock, gpus=gpus_in(catalog))
     held = a_workspace()
     cluster.apply({**held, "metadata": {**held["metadata"], "finalizers": ["example.com/held"]}})
     cluster.run(until=30)

@@ -6,12 +6,12 @@ import pytest
 
 from composite import names
 from composite.catalog import Catalog, Cloud, NodeClass, Provisioner, Provisioning
-from composite.simulate import Clock, Cluster
+from composite.simulate import Clock, Cluster, gpus_in
 from composite.simulate.in_process import InProcess
 from composite.simulate.scenario import Scenario
 from presets import load_catalog
 from presets.scenario_files import load_scenarios
-from tests.simulate.plays import a_workspace, example, gpus_of, play
+from tests.simulate.plays import a_workspace, example, play
 from tests.simulate.stubs import a_node
 
 SCENARIOS = load_scenarios()
@@ -57,7 +57,7 @@ def test_the_same_play_gives_the_same_bytes(name: str, catalog: Catalog) -> None
 def test_nothing_is_written_once_it_has_settled(name: str, catalog: Catalog) -> None:
     clock = Clock()
     cluster = Cluster(
-        InProcess(catalog, clock), SCENARIOS[name], clock=clock, gpus=gpus_of(catalog)
+        InProcess(catalog, clock), SCENARIOS[name], clock=clock, gpus=gpus_in(catalog)
     )
     cluster.apply(example(SCENARIOS[name]))
     cluster.run()

@@ -6,7 +6,7 @@ first line says the story. ``installation.yaml`` has what an administrator has s
 :class:`composite.catalog.Provisioning`, and ``presets/`` presets of the administrator's.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import cache
@@ -16,7 +16,6 @@ import yaml
 
 from composite.catalog import Catalog, Provisioning
 from composite.models import JsonObject
-from composite.simulate import Gpus
 from presets import load_catalog
 from presets.loading import read_yaml
 
@@ -92,9 +91,3 @@ def catalog_of(folder: str) -> Catalog:
         overlay=overlay if overlay.exists() else None,
         provisioning=Provisioning.model_validate(provisioning),
     )
-
-
-def gpus(catalog: Catalog) -> Mapping[str, Gpus]:
-    """Return what nodes of each instance type show."""
-    rows = catalog.instance_types.values()
-    return {row.name: Gpus(row.gpuResource, row.gpuCount) for row in rows}

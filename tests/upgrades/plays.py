@@ -9,7 +9,16 @@ from composite.catalog import Catalog
 from composite.differences import ABSENT, Difference, differences
 from composite.models import JsonObject
 from composite.preview.effects import Effect
-from composite.simulate import Clock, Cluster, Exchange, Hooks, Scenario, controllers, objects
+from composite.simulate import (
+    Clock,
+    Cluster,
+    Exchange,
+    Hooks,
+    Scenario,
+    controllers,
+    gpus_in,
+    objects,
+)
 from composite.simulate.in_process import InProcess
 from composite.simulate.provisioner import CLAIMS
 from composite.simulate.scenario import Delays
@@ -21,7 +30,7 @@ from tests.upgrades.comparison import (
     changes_of_children,
     changes_of_status,
 )
-from tests.upgrades.fleet import Member, gpus
+from tests.upgrades.fleet import Member
 
 # Long enough for nodes and models to come, and for a short training to end, in seconds.
 GROWING = 2 * 3600.0
@@ -78,7 +87,7 @@ def grown(member: Member, hooks: Hooks, clock: Clock) -> Cluster:
         ),
         clock=clock,
         provisioner=member.installation.provisioner,
-        gpus=gpus(member.catalog),
+        gpus=gpus_in(member.catalog),
     )
     for obj in sorted(member.objects, key=lambda obj: obj["kind"] == "Workspace"):
         cluster.apply(obj)
