@@ -45,7 +45,7 @@ def coloured(text: str) -> "Text":
 
     found = Text(text)
     for pattern, style in COLOURS:
-        found.highlight_regex(re.compile(pattern, re.MULTILINE).pattern, style)
+        found.highlight_regex(re.compile(pattern, re.MULTILINE), style)
     return found
 
 

@@ -10,6 +10,7 @@ import yaml
 
 from composite.simulate import Clock, Cluster
 from composite.simulate.in_process import InProcess
+from hooks.cli.plan_text import coloured
 from hooks.settings import Settings
 from schemas import generated
 from tests.cli.conftest import QUICK_START, Golden, Run
@@ -105,6 +106,15 @@ def test_sarif_has_what_is_refused_with_its_place(run: Run, folder: Path) -> Non
     assert found[0]["message"]["text"].startswith(
         "poor-phi-3-mini: resource.instanceType: falcon-40b needs at least 2 GPUs"
     )
+
+
+def test_every_line_has_its_colour(run: Run) -> None:
+    page = run("plan", "phi.yaml").out
+
+    styled = {page[span.start : span.end] for span in coloured(page).spans if span.style == "green"}
+
+    assert {line for line in page.splitlines() if line.startswith("  + ")} == styled
+    assert len(styled) == 4
 
 
 def test_an_edit_of_what_cannot_be_changed_is_refused(run: Run, cluster: Path) -> None:
