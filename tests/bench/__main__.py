@@ -33,6 +33,7 @@ GIB = 2**30
 # Modules of this package, and what each measures.
 PARTS = {
     "core": "the pure functions, by themselves",
+    "cli": "the start of the command line, beside importing its libraries",
     "server": "the hooks behind HTTP, beside a route that does nothing",
     "scale": "up to 10,000 Workspaces in the embedded cluster",
     "control_plane": "up to 1,000 Workspaces on a real API server, beside a bare client",
@@ -181,7 +182,7 @@ def show(report: Report) -> None:
     console.print(found)
     for goal in report.goals:
         if not goal.met:
-            console.print(f"missed: {goal.name}: {goal.why or 'not looked into yet'}")
+            console.print(f"missed: {goal.name}: {goal.reason}")
     met = sum(goal.met for goal in report.goals)
     console.print(f"{met} of {len(report.goals)} goals met")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from composite.models import JsonObject
+from tests.bench.fleet import Key
 
 WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 MANY = ("watch", "list")
@@ -20,19 +21,32 @@ class Asked(NamedTuple):
     """
     Requests to the API server: how many of each verb, and of each verb and resource.
 
-    ``conflicts`` of them have written nothing: what they were about had changed meanwhile, or was
-    there already.
+    ``failed`` are those that were to write and have written nothing, by the status of the answer.
     """
 
     verbs: Counter[str]
     resources: Counter[str]
-    conflicts: int
+    failed: Counter[int]
+
+    @property
+    def attempts(self) -> int:
+        """How many of them were to write something."""
+        return sum(count for verb, count in self.verbs.items() if verb in WRITES)
 
     @property
     def writes(self) -> int:
         """How many of them have written something."""
-        asked = sum(count for verb, count in self.verbs.items() if verb in WRITES)
-        return asked - self.conflicts
+        return self.attempts - self.failed.total()
+
+    @property
+    def conflicts(self) -> int:
+        """How many failed for what they were about had changed, or was there already."""
+        return self.failed[HTTPStatus.CONFLICT]
+
+    @property
+    def other_failures(self) -> int:
+        """How many failed for another reason."""
+        return self.failed.total() - self.conflicts
 
     @property
     def requests(self) -> int:
@@ -82,7 +96,27 @@ def asked(audit: Path, since: int, user: str) -> Asked:
     return Asked(
         Counter(event["verb"] for event in found),
         Counter(f"{event['verb']} {resource(event)}" for event in found),
-        sum(event["responseStatus"]["code"] == HTTPStatus.CONFLICT for event in found),
+        Counter(
+            event["responseStatus"]["code"]
+            for event in found
+            if event["verb"] in WRITES and not has_succeeded(event)
+        ),
+    )
+
+
+def has_succeeded(event: JsonObject) -> bool:
+    """Tell whether a request was answered as it was meant: what failed has written nothing."""
+    return bool(event["responseStatus"]["code"] < HTTPStatus.MULTIPLE_CHOICES)
+
+
+def statuses(audit: Path, since: int, user: str) -> Counter[Key]:
+    """Return how often somebody has written the status of each Workspace."""
+    return Counter(
+        Key(event["objectRef"]["namespace"], event["objectRef"]["name"])
+        for event in events(audit, since, user)
+        if resource(event) == "workspaces/status"
+        and event["verb"] in WRITES
+        and has_succeeded(event)
     )
 
 

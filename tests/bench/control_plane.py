@@ -12,7 +12,8 @@ from tests.bench import control_plane_tables as tables
 from tests.bench import fleet, rounds
 from tests.bench.bare_cluster import BareCluster, started
 from tests.bench.figures import Goal, Part, Picture, Series
-from tests.bench.limit import Sample
+from tests.bench.kaito import KAITO
+from tests.bench.limit import Sample, Written
 from tests.bench.measuring import figure
 from tests.bench.payload import Share, shares
 from tests.bench.rounds import Round, Steady
@@ -53,7 +54,7 @@ class Extent(NamedTuple):
 
 
 FULL = Extent(
-    (Size(1, 1, 5), Size(10, 1, 5), Size(100, 1, 5), Size(100, 50, 3), Size(1000), Size(1000, 50)),
+    (Size(1, 1, 5), Size(10, 1, 5), Size(100, 1, 5), Size(100, 50), Size(1000), Size(1000, 50)),
     rest=60.0,
 )
 QUICK = Extent((Size(5), Size(20)), rest=3.0)
@@ -61,20 +62,20 @@ QUICK = Extent((Size(5), Size(20)), rest=3.0)
 
 class Measured(NamedTuple):
     """
-    The rounds of each size, and beside each round the seconds of the bare client.
+    The rounds of each size, and beside each round what the bare client took.
 
     ``payload`` is what the question about the widest namespace was made of in the end.
     """
 
     rounds: Mapping[Size, Sequence[Round]]
-    bare: Mapping[Size, Sequence[float]]
+    bare: Mapping[Size, Sequence[Written]]
     steady: Steady
     payload: tuple[Share, ...]
 
     def ratios(self, size: Size) -> list[float]:
         """Return how often the bare client's time goes into ours, round by round."""
         pairs = zip(self.rounds[size], self.bare[size], strict=True)
-        return [found.last / bare for found, bare in pairs]
+        return [found.last / bare.seconds for found, bare in pairs]
 
     def ready(self, size: Size) -> float:
         """Return when the last Workspace was ready, in seconds: the median of the rounds."""
@@ -92,7 +93,7 @@ def measured(tell: Callable[[str], None], *, quick: bool) -> Part:
         name="control-plane",
         title="On a control plane",
         goals=goals(extent, found),
-        tables=tables.all_of(found, "Metacontroller" if player.is_real else player.name, sample),
+        tables=tables.all_of(found, "Metacontroller" if player.is_real else player.name),
         pictures=(picture(found),),
     )
 
@@ -102,31 +103,31 @@ def on(
 ) -> Measured:
     """Return what was measured on a control plane."""
     found: dict[Size, list[Round]] = {}
-    bare: dict[Size, list[float]] = {}
+    bare: dict[Size, list[Written]] = {}
     rest: Steady | None = None
     payload: tuple[Share, ...] = ()
     for size in extent.sizes:
         for number in range(size.times):
             wanted = fleet.keys(size.workspaces, size.namespaces)
-            seconds, one = rounds.beside_the_limit(cluster, sample, wanted)
-            found.setdefault(size, []).append(one)
-            bare.setdefault(size, []).append(seconds)
-            tell(said(size, number, one, seconds))
+            cluster.start_metacontroller()
+            one = rounds.a_round(cluster, wanted)
             if size == extent.wide and rest is None:
                 tell(f"waiting for rest, then for {extent.rest:.0f} s")
                 rest = rounds.steady(cluster, extent.rest)
                 payload = shares(cluster.wire(), wanted[0].namespace)
-            cluster.stop_metacontroller()
-            rounds.clear(cluster, wanted)
+            written = rounds.the_limit(cluster, sample, one.statuses)
+            found.setdefault(size, []).append(one)
+            bare.setdefault(size, []).append(written)
+            tell(said(size, number, one, written))
     assert rest is not None
     return Measured(found, bare, rest, payload)
 
 
-def said(size: Size, number: int, found: Round, bare: float) -> str:
+def said(size: Size, number: int, found: Round, bare: Written) -> str:
     """Say what a round was like."""
     return (
         f"{size.workspaces} over {size.namespaces}, {number + 1} of {size.times}: all ready after "
-        f"{found.last:.2f} s, the bare client {bare:.2f} s"
+        f"{found.last:.2f} s, the bare client {bare.seconds:.2f} s"
     )
 
 
@@ -210,9 +211,9 @@ def spread_goal(which: str, size: Size, spread: Size, found: Measured) -> Goal:
 
 
 def picture(found: Measured) -> Picture:
-    """Return how the time grows with the fleet, beside Kaito's."""
+    """Return how the time grows with the fleet, beside what Kaito's was elsewhere."""
     ours = [size for size in found.rounds if size.namespaces == 1]
-    bare = {size.workspaces: figure(found.bare[size]).median for size in ours}
+    bare = {s.workspaces: figure(b.seconds for b in found.bare[s]).median for s in ours}
     return Picture(
         name="control-plane",
         title="All Workspaces of a fleet ready",
@@ -221,9 +222,6 @@ def picture(found: Measured) -> Picture:
         series=(
             Series(name="metakaito", points=tuple((s.workspaces, found.ready(s)) for s in ours)),
             Series(name="bare client", points=tuple(bare.items())),
-            *(
-                Series(name=name, points=tuple((n, seconds) for n, seconds in known.ready.items()))
-                for name, known in tables.KAITO.items()
-            ),
+            *(series for name, known in KAITO.items() for series in known.series(name)),
         ),
     )

@@ -14,7 +14,7 @@ from composite.workspace.plan import plan_newest
 from composite.workspace.status import report
 from tests.bench import questions
 from tests.bench.figures import Figure, Goal, Part, Picture, Row, Series, Table
-from tests.bench.measuring import RUNS, figure, line, ratios, seconds_each
+from tests.bench.measuring import as_served, figure, line, ratios, seconds_each
 from tests.bench.questions import WORKSPACES, Question
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -33,16 +33,17 @@ class Size(NamedTuple):
     workspaces: tuple[int, ...]
 
 
-FULL = Size(RUNS, 0.15, WORKSPACES_OF_A_NAMESPACE)
-QUICK = Size(5, 0.02, (1, 10, 100))
+FULL = Size(5, 0.1, WORKSPACES_OF_A_NAMESPACE)
+QUICK = Size(5, 0.02, (1, 10, 50))
 
 
 def measured(tell: Callable[[str], None], *, quick: bool) -> Part:
     """Measure every question, and the steps of the most common one."""
     size = QUICK if quick else FULL
     tell("making the questions")
-    asked = workspace_questions()
-    spaces = {count: questions.namespace_of(count, bare=True) for count in size.workspaces}
+    with as_served():
+        asked = workspace_questions()
+        spaces = {count: questions.namespace_of(count, bare=True) for count in size.workspaces}
     tell("asking about Workspaces")
     times = seconds_each(
         {**calls(asked), "json": twice_through_json(asked[ONE])},

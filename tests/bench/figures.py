@@ -27,7 +27,8 @@ class Goal(Value):
     """
     What was to be reached, and what was.
 
-    ``why`` says of a goal that was missed what dominates and what was tried.
+    ``why`` says of a goal that was missed what dominates and what was tried; ``seen`` what was
+    wrong in this very run, where that can be named.
     """
 
     name: str = Field(description="Unique in a report.", examples=["core: converged, one node"])
@@ -36,6 +37,13 @@ class Goal(Value):
     limit: float
     unit: str = Field(examples=["µs", "times json"])
     why: str = ""
+    seen: str = ""
+
+    @property
+    def reason(self) -> str:
+        """Why it was missed, and what was seen of that."""
+        seen = f"Seen in this run: {self.seen}." if self.seen else ""
+        return " ".join(filter(None, (self.why, seen))) or "not looked into yet."
 
     @property
     def met(self) -> bool:
@@ -62,9 +70,10 @@ class Table(Value):
 
 
 class Series(Value):
-    """Points of one line, by x."""
+    """Points of one line, by x; one that is ``estimated`` was not measured, and is dashed."""
 
     name: str
+    estimated: bool = False
     points: tuple[tuple[float, float], ...]
 
 

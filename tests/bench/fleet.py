@@ -91,13 +91,13 @@ class Watcher:
 
     Args:
         address: The API server.
-        keep: Whether each status that is told is kept, in ``statuses``.
+        keep: Whether each status that is told is kept, in ``statuses``, by Workspace.
 
     """
 
     def __init__(self, address: Address, *, keep: bool = False) -> None:
         self.ready_at: dict[Key, float] = {}
-        self.statuses: list[JsonObject] = []
+        self.statuses: dict[Key, list[JsonObject]] = {}
         self._keep = keep
         self._wire = Wire(address)
         self._thread = threading.Thread(target=self._follow, daemon=True)
@@ -132,7 +132,7 @@ class Watcher:
             elif is_true(workspace, "WorkspaceReady"):
                 self.ready_at.setdefault(key, time.time())
             if self._keep and (status := workspace.get("status")):
-                self.statuses.append(status)
+                self.statuses.setdefault(key, []).append(status)
 
 
 def clear(address: Address, namespaces: Iterable[str]) -> None:

@@ -51,7 +51,7 @@ def goals(found: tuple[Goal, ...]) -> Iterator[str]:
     missed = [goal for goal in found if not goal.met]
     if missed:
         yield "What dominates where one was missed, and what was tried:\n"
-        yield from (f"* **{goal.name}**: {goal.why or 'not looked into yet.'}" for goal in missed)
+        yield from (f"* **{goal.name}**: {goal.reason}" for goal in missed)
         yield ""
 
 

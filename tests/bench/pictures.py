@@ -7,21 +7,28 @@ from pygal.style import CleanStyle
 
 from tests.bench.figures import Picture
 
+# Two names that are longer do not fit beside each other, in characters.
+LONG = 30
+HEIGHT, LEGEND_ROW = 420, 22
+
 
 def svg(picture: Picture) -> str:
     """Return a picture as SVG without scripts, for a page and for a repository alike."""
+    rows = len(picture.series) if has_long_names(picture) else 0
     chart = pygal.XY(
         title=picture.title,
         x_title=picture.x,
         y_title=picture.y,
         style=CleanStyle(background="white", plot_background="white"),
         width=760,
-        height=420,
+        height=HEIGHT + LEGEND_ROW * rows,
         logarithmic=True,
         js=(),
         no_prefix=True,
         disable_xml_declaration=True,
         legend_at_bottom=True,
+        legend_at_bottom_columns=1 if rows else None,
+        truncate_legend=-1,
         value_formatter=short,
         x_value_formatter=short,
         dots_size=3,
@@ -30,10 +37,16 @@ def svg(picture: Picture) -> str:
     chart.x_labels = sorted({x for series in picture.series for x, _ in series.points})
     chart.y_labels = round_numbers([y for series in picture.series for _, y in series.points])
     for series in picture.series:
-        chart.add(series.name, list(series.points))
+        dashes = {"dasharray": "4, 6"} if series.estimated else {}
+        chart.add(series.name, list(series.points), stroke_style=dashes)
     drawn: str = chart.render(is_unicode=True)
     # Its settings, for a script that would show values under the mouse.
     return re.sub(r"<script.*?</script>", "", drawn, flags=re.DOTALL) + "\n"
+
+
+def has_long_names(picture: Picture) -> bool:
+    """Tell whether the names of the lines need a row each."""
+    return any(len(series.name) > LONG for series in picture.series)
 
 
 def round_numbers(values: list[float]) -> list[float]:

@@ -1,6 +1,7 @@
 """One round: Workspaces made at once on a control plane, and what came of it."""
 
 import time
+from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ from tests.bench.bare_cluster import OURS, BareCluster, until
 from tests.bench.call_log import Asked, Calls
 from tests.bench.consumption import Taken
 from tests.bench.fleet import Key, Watcher
+from tests.bench.limit import Sample, Written
 
 PROGRAMS = ("hooks", "metacontroller", "kube-apiserver", "etcd")
 # For one Workspace of a round that goes as it does; a round that takes longer has failed.
@@ -16,7 +18,9 @@ MOST_SECONDS_EACH = 0.6
 LEAST_SECONDS = 60.0
 # The hooks ask to be asked again about what was still to come, so long after they saw it last.
 LOOK_AGAIN_SECONDS = 16.0
-SAMPLE = Key("samples", "the-sample")
+SAMPLES = "bench-samples"
+# Enough for a Workspace with every number of statuses that is common in a fleet.
+SAMPLE_SIZE = 20
 
 
 class Round(NamedTuple):
@@ -24,7 +28,8 @@ class Round(NamedTuple):
     What one round was like.
 
     Times are in seconds since the first Workspace was created: when all Machines and workloads were
-    there, and when the first and the last Workspace was ready. ``taken`` is by program.
+    there, and when the first and the last Workspace was ready. ``statuses`` tells how often that of
+    each Workspace was written, ``taken`` is by program.
     """
 
     workspaces: int
@@ -34,12 +39,18 @@ class Round(NamedTuple):
     first: float
     last: float
     asked: Asked
+    statuses: Mapping[Key, int]
     calls: Calls
     taken: dict[str, Taken]
 
+    @property
+    def writes(self) -> float:
+        """How much was written for each Workspace, itself included."""
+        return 1 + self.asked.writes / self.workspaces
+
 
 class Steady(NamedTuple):
-    """What was asked for in some seconds in which nothing happened."""
+    """What was asked for in some seconds in which nothing happened; ``writes`` that fail too."""
 
     seconds: float
     writes: int
@@ -72,6 +83,7 @@ def a_round(cluster: BareCluster, wanted: list[Key]) -> Round:
         first=min(ready),
         last=max(ready),
         asked=call_log.asked(cluster.audit, audit, OURS),
+        statuses=call_log.statuses(cluster.audit, audit, OURS),
         calls=call_log.calls(cluster.hooks_log, hooks),
         taken={name: after[name] - before[name] for name in PROGRAMS},
     )
@@ -83,35 +95,42 @@ def last_of(cluster: BareCluster, since: int, what: str) -> float:
     return datetime.fromisoformat(last).timestamp()
 
 
-def a_sample(cluster: BareCluster) -> limit.Sample:
-    """Return what one Workspace becomes; it stays, and serves while others are measured."""
+def a_sample(cluster: BareCluster) -> Sample:
+    """
+    Return what the Workspaces of a fleet become; one stays, while others are measured.
+
+    Metacontroller stands still afterwards.
+    """
     wire = cluster.wire()
-    wire.send("POST", "/api/v1/namespaces", {"metadata": {"name": SAMPLE.namespace}})
+    wanted = [Key(SAMPLES, f"the-sample-{number:02}") for number in range(SAMPLE_SIZE)]
+    wire.send("POST", "/api/v1/namespaces", {"metadata": {"name": SAMPLES}})
     watcher = Watcher(cluster.address, keep=True)
     try:
-        fleet.create(cluster.address, [SAMPLE])
-        watcher.wait([SAMPLE], LEAST_SECONDS)
+        fleet.create(cluster.address, wanted)
+        watcher.wait(wanted, LEAST_SECONDS)
         cluster.wait_for_quiet()
     finally:
         watcher.stop()
-    return limit.sample(wire, SAMPLE, watcher.statuses)
-
-
-def beside_the_limit(
-    cluster: BareCluster, sample: limit.Sample, wanted: list[Key]
-) -> tuple[float, Round]:
-    """
-    Return what the bare client takes for some Workspaces, and a round with the same ones.
-
-    Metacontroller stands still while the client writes, and afterwards nothing is left of that.
-    """
+    sample = limit.sample(wire, wanted, watcher.statuses)
     cluster.stop_metacontroller()
-    fleet.make_namespaces(cluster.wire(), len({key.namespace for key in wanted}))
-    bare = limit.seconds_to_write(cluster.client, sample, wanted)
+    clear(cluster, wanted)
+    fleet.create(cluster.address, wanted[:1])
+    return sample
+
+
+def the_limit(cluster: BareCluster, sample: Sample, statuses: Mapping[Key, int]) -> Written:
+    """
+    Return what the bare client takes for what a round has written, right after that round.
+
+    Metacontroller stands still from then on, and nothing is left of either.
+    """
+    wanted = list(statuses)
+    cluster.stop_metacontroller()
+    clear(cluster, wanted)
+    bare = limit.written(cluster.client, sample, statuses)
     time.sleep(1)  # the last Node is made
     clear(cluster, wanted)
-    cluster.start_metacontroller()
-    return bare, a_round(cluster, wanted)
+    return bare
 
 
 def clear(cluster: BareCluster, wanted: list[Key]) -> None:
@@ -131,7 +150,7 @@ def steady(cluster: BareCluster, seconds: float) -> Steady:
     asked = call_log.asked(cluster.audit, audit, OURS)
     return Steady(
         seconds,
-        asked.writes,
-        asked.requests - asked.writes,
+        asked.attempts,
+        asked.requests - asked.attempts,
         call_log.calls(cluster.hooks_log, hooks).number.total(),
     )

@@ -70,7 +70,7 @@ FULL = (
     *(Play(100),) * 5,
     Play(1_000, of_a_namespace=1_000),
 )
-QUICK = (Play(200), Play(100))
+QUICK = (Play(100), Play(50))
 
 
 def measured(tell: Callable[[str], None], *, quick: bool) -> Part:

@@ -50,7 +50,7 @@ class Size(NamedTuple):
     starts: int
 
 
-FULL = Size(5, 2.0, (20, 40, 60, NEAR_PEAK, 100), 2_000, 100_000, 5)
+FULL = Size(5, 1.5, (20, 40, 60, NEAR_PEAK, 100), 2_000, 100_000, 5)
 QUICK = Size(3, 0.2, (NEAR_PEAK,), 1_000, 1_500, 1)
 
 

@@ -4,12 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import call_log, consumption, control_plane, fleet, limit
+from tests.bench import call_log, consumption, control_plane, fleet
 from tests.bench.bare_cluster import CLIENT, OURS
 from tests.bench.call_log import Asked, Calls
 from tests.bench.consumption import Taken
 from tests.bench.control_plane import Extent, Measured, Size
 from tests.bench.fleet import Key
+from tests.bench.kaito import KAITO
+from tests.bench.limit import Written
 from tests.bench.payload import Share, share
 from tests.bench.ready_at_once import is_served
 from tests.bench.rounds import PROGRAMS, Round, Steady
@@ -21,13 +23,20 @@ VmRSS:\t   37000 kB
 """
 
 
-def event(verb: str, what: str, code: int = 200, user: str = OURS, at: str = "") -> str:
+def event(
+    verb: str, what: str, code: int = 200, user: str = OURS, at: str = "", name: str = "a"
+) -> str:
     plural, _, part = what.partition("/")
     return json.dumps(
         {
             "verb": verb,
             "user": {"username": user},
-            "objectRef": {"resource": plural, **({"subresource": part} if part else {})},
+            "objectRef": {
+                "resource": plural,
+                "namespace": "bench-00",
+                "name": name,
+                **({"subresource": part} if part else {}),
+            },
             "responseStatus": {"code": code},
             "stageTimestamp": at,
         }
@@ -45,7 +54,11 @@ def test_requests_are_counted_by_who_asked_and_what_is_refused_writes_nothing(
             event("create", "machines", 201),
             event("create", "machines", 409),
             event("update", "workspaces/status"),
+            event("update", "workspaces/status", 404),
+            event("update", "workspaces/status", 422),
+            event("delete", "machines", 500),
             event("get", "workspaces"),
+            event("get", "workspaces", 404),
             event("watch", "workspaces"),
             event("list", "nodes"),
             event("create", "events", 201),
@@ -57,17 +70,38 @@ def test_requests_are_counted_by_who_asked_and_what_is_refused_writes_nothing(
     found = call_log.asked(audit, mark, OURS)
 
     assert found == Asked(
-        Counter(create=2, update=1, get=1),
+        Counter(create=2, update=3, delete=1, get=2),
         Counter(
             {
                 "create machines": 2,
-                "update workspaces/status": 1,
-                "get workspaces": 1,
+                "update workspaces/status": 3,
+                "delete machines": 1,
+                "get workspaces": 2,
             }
         ),
-        conflicts=1,
+        failed=Counter({409: 1, 404: 1, 422: 1, 500: 1}),
     )
-    assert (found.writes, found.requests) == (2, 4)
+    assert (found.writes, found.attempts, found.requests) == (2, 6, 8)
+    assert (found.conflicts, found.other_failures) == (1, 3)
+
+
+def test_statuses_that_were_written_are_counted_for_each_workspace(tmp_path: Path) -> None:
+    audit = tmp_path / "audit.log"
+    lines = (
+        event("update", "workspaces/status", name="a"),
+        event("update", "workspaces/status", name="a"),
+        event("update", "workspaces/status", 409, name="a"),
+        event("update", "workspaces/status", name="b"),
+        event("update", "workspaces/status", user=CLIENT, name="b"),
+        event("get", "workspaces/status", name="b"),
+        event("update", "workspaces", name="b"),
+    )
+    audit.write_text("".join(f"{line}\n" for line in lines))
+
+    assert call_log.statuses(audit, 0, OURS) == {
+        Key("bench-00", "a"): 2,
+        Key("bench-00", "b"): 1,
+    }
 
 
 def test_the_moments_of_one_kind_of_request_are_in_order(tmp_path: Path) -> None:
@@ -126,29 +160,6 @@ def test_workspaces_are_dealt_out_over_namespaces() -> None:
     ]
 
 
-def test_what_the_server_adds_is_not_sent_again() -> None:
-    found = {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {"name": "a", "labels": {"b": "c"}, "uid": "1", "resourceVersion": "2"},
-        "spec": {"ports": [{"port": 80}], "clusterIP": "10.0.0.7", "clusterIPs": ["10.0.0.7"]},
-        "status": {"loadBalancer": {}},
-    }
-
-    assert limit.as_sent(found) == {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {"name": "a", "labels": {"b": "c"}},
-        "spec": {"ports": [{"port": 80}]},
-    }
-
-
-def test_a_status_that_is_told_twice_was_written_once() -> None:
-    one, two = {"observedGeneration": 1}, {"observedGeneration": 2}
-
-    assert limit.distinct([one, one, two, one]) == [one, two, one]
-
-
 def test_a_deployment_is_served_once_its_status_is_about_what_it_is_now() -> None:
     metadata = {"generation": 2}
 
@@ -173,7 +184,8 @@ def a_round(workspaces: int, namespaces: int, first: float, last: float) -> Roun
         workloads=last,
         first=first,
         last=last,
-        asked=Asked(Counter(create=7 * workspaces, get=3 * workspaces), Counter(), conflicts=0),
+        asked=Asked(Counter(create=7 * workspaces, get=3 * workspaces), Counter(), Counter()),
+        statuses={},
         calls=Calls(Counter({"machines/sync": 4}), {"machines/sync": 3 << 20}, Counter()),
         taken=dict.fromkeys(PROGRAMS, Taken(1.0, 50.0)),
     )
@@ -182,6 +194,7 @@ def a_round(workspaces: int, namespaces: int, first: float, last: float) -> Roun
 def test_goals_compare_the_two_largest_fleets() -> None:
     small, middle, wide, spread = Size(1), Size(100), Size(1000), Size(1000, 50)
     extent = Extent((small, middle, wide, spread), rest=60.0)
+    bare = {small: 0.1, middle: 4.0, wide: 30.0, spread: 30.0}
     found = Measured(
         {
             small: [a_round(1, 1, 0.2, 0.2)],
@@ -189,7 +202,7 @@ def test_goals_compare_the_two_largest_fleets() -> None:
             wide: [a_round(1000, 1, 6, 60)],
             spread: [a_round(1000, 50, 6, 50)],
         },
-        {small: [0.1], middle: [4.0], wide: [30.0], spread: [30.0]},
+        {size: [Written(seconds, 1.0, 8.0)] for size, seconds in bare.items()},
         Steady(60, writes=0, reads=0, calls=1),
         payload=(),
     )
@@ -209,3 +222,16 @@ def test_goals_compare_the_two_largest_fleets() -> None:
         f"{before}questions to the hooks in the steady state": (1.0, False),
         f"{before}the largest question to the hooks": (3.0, False),
     }
+
+
+def test_what_kaito_was_not_measured_at_is_said_to_be_an_estimate_with_its_range() -> None:
+    known = KAITO["Kaito v0.3.2"]
+    seen, guess = known.series("Kaito v0.3.2")
+
+    assert (known.cell(100), known.cell(1000)) == (102.99, "870 to 1,030, estimated")
+    assert max(seen.points) == (100, 102.99)
+    assert not seen.estimated
+    assert seen.name.endswith("measured once on such a machine, not in this run")
+    assert guess.points == ((100, 102.99), (1000, 870), (1000, 1030))
+    assert guess.estimated
+    assert guess.name == "Kaito v0.3.2, estimated for 1,000: 870 to 1,030 s"

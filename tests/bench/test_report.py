@@ -178,3 +178,22 @@ def test_one_part_can_be_measured_and_written(tmp_path: Path) -> None:
     assert [part.name for part in report.parts] == ["core"]
     assert (tmp_path / "core.svg").read_text().startswith("<svg")
     assert f"of {len(report.goals)} goals met" in done.stdout
+
+
+def test_what_was_seen_in_the_run_stands_beside_what_is_known_of_the_goal() -> None:
+    seen = MISSED.model_copy(update={"seen": "edit 2 of a"})
+    alone = seen.model_copy(update={"why": ""})
+
+    assert seen.reason == "Reading. Seen in this run: edit 2 of a."
+    assert alone.reason == "Seen in this run: edit 2 of a."
+    assert alone.model_copy(update={"seen": ""}).reason == "not looked into yet."
+
+
+def test_a_line_that_is_an_estimate_is_dashed_and_its_name_whole() -> None:
+    long = "A line that was not measured at all, but estimated"
+    guess = Series(name=long, points=((64, 3500.0), (100, 5000.0)), estimated=True)
+    drawn = svg(PICTURE.model_copy(update={"series": (*PICTURE.series, guess)}))
+
+    assert "stroke-dasharray:4,6" in drawn
+    assert "stroke-dasharray:4,6" not in svg(PICTURE)
+    assert long in drawn

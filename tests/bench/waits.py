@@ -1,10 +1,20 @@
 """How long each thing that was done to a fleet took to be dealt with: two logs side by side."""
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from tests.bench.fleet import Key
+
+
+class Counts(NamedTuple):
+    """How much is done of each kind."""
+
+    edits: int
+    creations: int
+    deletions: int
+    failures: int
 
 
 @dataclass
@@ -19,6 +29,11 @@ class Done:
     creations: list[tuple[float, Key]] = field(default_factory=list)
     deletions: list[tuple[float, Key]] = field(default_factory=list)
     failures: list[tuple[float, Key, str]] = field(default_factory=list)
+
+    @property
+    def counts(self) -> "Counts":
+        """How often each was done."""
+        return Counts(len(self.edits), len(self.creations), len(self.deletions), len(self.failures))
 
 
 @dataclass
@@ -65,19 +80,24 @@ def of(done: Done, log: Log) -> Waits:
     """
     Return how long everything took.
 
-    What its Workspace's deletion overtook is not counted.
+    What its Workspace's deletion overtook is not counted, nor what was seen before it was done.
     """
     edits = [
         Awaited(
             f"edit {generation} of {key.name}",
             key,
             at,
-            [when for when, seen in log.accepted.get(key, ()) if seen >= generation],
+            [when for when, seen in log.accepted.get(key, ()) if seen >= generation and when >= at],
         )
         for at, key, generation in done.edits
     ]
     creations = [
-        Awaited(f"creation of {key.name}", key, at, [log.ready[key]] if key in log.ready else [])
+        Awaited(
+            f"creation of {key.name}",
+            key,
+            at,
+            [log.ready[key]] if log.ready.get(key, -math.inf) >= at else [],
+        )
         for at, key in done.creations
     ]
     failures = [
@@ -108,7 +128,7 @@ def of(done: Done, log: Log) -> Waits:
 
 def seconds(awaited: Iterable[Awaited]) -> list[float]:
     """Return how long each took until it was seen first, of those that were."""
-    return [max(0.0, min(each.seen) - each.at) for each in awaited if each.seen]
+    return [min(each.seen) - each.at for each in awaited if each.seen]
 
 
 def after_deletions(done: Done, log: Log) -> Iterator[tuple[float, list[float]]]:

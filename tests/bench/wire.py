@@ -77,6 +77,19 @@ class Wire:
             Refused: It is not a success.
 
         """
+        found: JsonObject = json.loads(self.exchange(method, path, body, content_type))
+        return found
+
+    def exchange(
+        self, method: str, path: str, body: object = None, content_type: str = JSON
+    ) -> bytes:
+        """
+        Return the answer to one request, as it came.
+
+        Raises:
+            Refused: It is not a success.
+
+        """
         for _ in range(PATIENCE):
             status, text = self._sent(method, path, body, content_type)
             if status != HTTPStatus.TOO_MANY_REQUESTS:
@@ -84,8 +97,7 @@ class Wire:
             time.sleep(1)
         if status >= HTTPStatus.BAD_REQUEST:
             raise Refused(status, text.decode(errors="replace")[:500])
-        found: JsonObject = json.loads(text)
-        return found
+        return text
 
     def items(self, path: str, labels: str = "") -> list[JsonObject]:
         """Return what a list holds, each as if it had been asked for alone."""
