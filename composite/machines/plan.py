@@ -12,6 +12,7 @@ from typing import NamedTuple
 from composite.catalog import Catalog
 from composite.machines.api import WantedMachine, Workspace
 from composite.machines.observe import Seen
+from composite.origins import Origins, setting, written
 
 # When to look again for a Machine that was to be made. Metacontroller may never hear of one that
 # came and went while its watch was broken; nobody would plan the next attempt then.
@@ -24,6 +25,21 @@ class PlannedMachine(NamedTuple):
     workspace: str
     machine: WantedMachine
     gpu: bool
+
+
+# Where what a Machine is made of comes from; disk and GPUs the plan of the Workspace knows.
+OF_EVERY_MACHINE: Origins = {
+    "namespace": (written("metadata.namespace"),),
+    "planned.workspace": (written("metadata.name"),),
+    "planned.machine.name": (written("metadata.uid"),),
+    "planned.machine.instanceType": (written("resource.instanceType"),),
+    "planned.machine.labels": (written("resource.labelSelector.matchLabels", alike=True),),
+    "provisioning.provisioner": (setting("PROVISIONER"),),
+    "provisioning.cloud": (setting("CLOUD"),),
+    "provisioning.node_class.group": (setting("NODE_CLASS_GROUP"),),
+    "provisioning.node_class.kind": (setting("NODE_CLASS_KIND"),),
+    "provisioning.node_class.name": (setting("NODE_CLASS_NAME"),),
+}
 
 
 class Plan(NamedTuple):

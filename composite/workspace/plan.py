@@ -4,8 +4,9 @@ from datetime import datetime
 from typing import NamedTuple
 
 from composite import names
-from composite.catalog import Catalog, Preset, Weights
+from composite.catalog import Catalog, InstanceType, Preset, Weights
 from composite.models import JsonObject
+from composite.origins import DEFAULT, Chosen, Origin, Origins, seen_there, written
 from composite.refusal import Refusal
 from composite.workspace.adapters import resolved_images, with_images
 from composite.workspace.api import Inference, Resource, Workspace, WorkspaceSpec
@@ -26,6 +27,8 @@ from composite.workspace.server import (
     expected_gpus,
     gpus_of_nodes,
     gpus_per_pod,
+    of_preset,
+    of_row,
     plan_server,
     runtime_notes,
 )
@@ -54,6 +57,8 @@ TOLERATIONS: tuple[JsonObject, ...] = (
 # What the catalog decides about a server, and a later catalog might decide otherwise.
 RESOLVED = ("command", "image")
 
+KEPT = (seen_there("what was accepted before, and has not changed since"),)
+
 # A template brings its own disk needs; Kaito asks its provisioner for none.
 TEMPLATE_DISK = "0"
 
@@ -76,6 +81,7 @@ class Plan(NamedTuple):
     workload: bool
     revisions: tuple[PlannedRevision, ...]
     notes: tuple[str, ...]
+    origins: Origins
 
     @property
     def equal_revisions(self) -> frozenset[str]:
@@ -109,17 +115,25 @@ def plan_newest(workspace: Workspace, seen: Seen, catalog: Catalog, now: datetim
     if spec.tuning is not None:
         namespace = workspace.metadata.namespace
         config = find_config(spec.tuning, namespace, seen.user_config, catalog)
-        digest = training_hash(spec.tuning, config)
+        digest = training_hash(spec.tuning, config.value)
         require_free_tag(spec.tuning, digest, seen, workspace.status.tuning)
         # What runs keeps what it was given: the default may be another one by now.
-        config = given_config(workspace.metadata.name, digest, seen) or config
+        given = given_config(workspace.metadata.name, digest, seen)
+        config = as_before(config, given)
     return make_plan(workspace, spec, config, seen, catalog, now)
 
 
-def readable(written: JsonObject | None) -> WorkspaceSpec | None:
+def as_before(config: Chosen[JsonObject], given: Chosen[JsonObject] | None) -> Chosen[JsonObject]:
+    """Return what was given, to the letter; where nothing else would be, for the same reason."""
+    if given is None:
+        return config
+    return given._replace(origins=config.origins) if given.value == config.value else given
+
+
+def readable(stored: JsonObject | None) -> WorkspaceSpec | None:
     """Return what was accepted, or None if nothing was or another version wrote it."""
     try:
-        return None if written is None else read_spec(written)
+        return None if stored is None else read_spec(stored)
     except Refusal:
         return None
 
@@ -150,7 +164,7 @@ def plan_accepted(workspace: Workspace, seen: Seen, catalog: Catalog, now: datet
 def make_plan(
     workspace: Workspace,
     spec: WorkspaceSpec,
-    config: JsonObject | None,
+    config: Chosen[JsonObject] | None,
     seen: Seen,
     catalog: Catalog,
     now: datetime,
@@ -173,7 +187,7 @@ def make_plan(
     row = catalog.instance_types.get(resource.instanceType)
     digest = None
     if spec.tuning is not None and config is not None:
-        digest = training_hash(spec.tuning, config)
+        digest = training_hash(spec.tuning, config.value)
     trained = is_trained(digest, seen, workspace)
     over = trained or has_failed(digest, seen)
     need = NodeNeed(
@@ -214,7 +228,49 @@ def make_plan(
             *runtime_notes(spec, catalog, server),
             *preference_notes(resource, node_plan),
         ),
+        origins={
+            **OF_EVERY_PLAN,
+            "distributed": of_world(preset),
+            "disk": of_disk(preset, tuned),
+            "gpu_node": of_type(row),
+        },
     )
+
+
+INSTANCE_TYPE = written("resource.instanceType")
+
+# What is decided by one field, whatever the Workspace is for.
+OF_EVERY_PLAN: Origins = {
+    "name": (written("metadata.name"),),
+    "namespace": (written("metadata.namespace"),),
+    "replicas": (written("resource.count"),),
+    "labels": (written("resource.labelSelector.matchLabels", alike=True),),
+    "template": (written("inference.template", alike=True),),
+    "revisions": (seen_there("what was accepted before"),),
+    "revision.name": (written("metadata.name"), written("the spec")),
+    "revision.number": (seen_there("how many revisions there were before"),),
+    "revision.hash": (written("the spec"),),
+    "revision.data": (written("", alike=True),),
+    "load_balanced": (written(f'metadata.annotations["{names.ANNOTATION_ENABLE_LB}"]'),),
+    "workload": (seen_there("all its nodes are Ready"),),
+}
+
+
+def of_world(preset: Preset | None) -> tuple[Origin, ...]:
+    """Return what decides whether a model is distributed."""
+    return (of_preset(preset, "worldSize"),) if preset is not None else ()
+
+
+def of_disk(preset: Preset | None, tuned: Preset | None) -> tuple[Origin, ...]:
+    """Return the origin of what a node has for a disk."""
+    if tuned is not None:
+        return (of_preset(tuned, "tuning.disk"),)
+    return (DEFAULT if preset is None else of_preset(preset, "disk"),)
+
+
+def of_type(row: InstanceType | None) -> tuple[Origin, ...]:
+    """Return what decides whether a node is one with GPUs."""
+    return (of_row(row), INSTANCE_TYPE) if row is not None else (INSTANCE_TYPE,)
 
 
 def is_wanted(node_plan: NodePlan, seen: Seen, training: Training | None, *, trained: bool) -> bool:
@@ -290,8 +346,11 @@ def as_accepted(server: Server, before: JsonObject | None, workload: SeenWorkloa
         return server
     # One without a revision is Kaito's, and is only taken over.
     seen = workload.deadline_seconds if workload is not None and workload.revision else None
-    deadline_seconds = seen or server.deadline_seconds
-    return server._replace(**kept, weights=found, deadline_seconds=deadline_seconds)
+    kept |= {"weights": found, "deadline_seconds": seen or server.deadline_seconds}
+    changed = {key: KEPT for key, value in kept.items() if value != getattr(server, key)}
+    return server._replace(
+        **kept, origins={**server.origins, **changed} if changed else server.origins
+    )
 
 
 def resolved(server: Server | None, inference: Inference) -> JsonObject | None:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from composite import names
 from composite.catalog import AccessMode, Catalog, GpuNeed, InstanceType, Preset, Runtime, Weights
+from composite.origins import Chosen, Origin, Origins, Source, seen_there, setting, written
 from composite.workspace.api import Adapter, Inference, PresetRef, Resource, WorkspaceSpec
 from composite.workspace.observe import Seen, SeenNode
 
@@ -32,7 +33,7 @@ class Server(NamedTuple):
     Everything about the container that serves a preset.
 
     ``weights`` says where metakaito's runtime has them from; None: it is Kaito's image, or one of
-    the user's like it, which brings its own.
+    the user's like it, which brings its own. ``origins`` say where each decision comes from.
     """
 
     image: str
@@ -43,6 +44,7 @@ class Server(NamedTuple):
     adapters: tuple[PlannedAdapter, ...]
     shared_memory: bool
     deadline_seconds: int
+    origins: Origins
 
     @property
     def ours(self) -> bool:
@@ -57,20 +59,94 @@ def plan_server(
     inference: Inference,
     resource: Resource,
     catalog: Catalog,
-    gpus: int,
+    gpus: Chosen[int],
 ) -> Server:
     """Return how to serve the preset on nodes with so many GPUs each."""
     named = inference.preset or PresetRef(name=preset.name)
+    image = server_image(preset, named, catalog, "inference.preset")
+    adapters = inference.adapters or ()
     return Server(
-        image=server_image(preset, named, catalog),
+        image=image.value,
         weights=own_weights(preset, named, catalog),
         command=command_line(preset, rendezvous(name, namespace, preset, resource.count)),
-        gpus=gpus,
-        pull_secrets=pull_secrets(named, inference.adapters or ()),
-        adapters=tuple(map(planned_adapter, inference.adapters or ())),
+        gpus=gpus.value,
+        pull_secrets=pull_secrets(named, adapters),
+        adapters=tuple(map(planned_adapter, adapters)),
         shared_memory=resource.count > 1,
         deadline_seconds=preset.readinessTimeoutSeconds,
+        origins={
+            **OF_EVERY_SERVER,
+            "image": image.origins,
+            "weights": of_weights(preset),
+            "command": of_command(preset),
+            "gpus": gpus.origins,
+            "deadline_seconds": (of_preset(preset, "readinessTimeoutSeconds"),),
+            **(of_adapters(adapters) if adapters else {}),
+        },
     )
+
+
+RUNTIME = setting("RUNTIME")
+RUNTIME_IMAGE = setting("RUNTIME_IMAGE")
+IMAGE_REGISTRY = setting("IMAGE_REGISTRY")
+
+# What is decided by one field, whatever is served.
+OF_EVERY_SERVER: Origins = {
+    "pull_secrets": (
+        written("inference.preset.presetOptions.imagePullSecrets"),
+        written("inference.adapters[*].source.imagePullSecrets"),
+    ),
+    "shared_memory": (written("resource.count"),),
+    "adapters": (written("inference.adapters"),),
+}
+
+
+def of_preset(preset: Preset, field: str) -> Origin:
+    """Return the origin of what a preset says."""
+    return Origin(Source.PRESET, field, preset.name)
+
+
+def of_weights(preset: Preset) -> tuple[Origin, ...]:
+    """Return what decides whether weights are mounted, and which."""
+    return (Origin(Source.PRESET, "weights", preset.name, alike=True), *of_runtime(preset))
+
+
+def of_runtime(preset: Preset) -> tuple[Origin, ...]:
+    """Return what decides whose program serves, where more than one could."""
+    if preset.weights is None:
+        return ()
+    return (of_preset(preset, "runtime") if preset.runtime is not None else RUNTIME,)
+
+
+def of_command(preset: Preset) -> tuple[Origin, ...]:
+    """Return what a command line is made of."""
+    command = of_preset(preset, "command")
+    if preset.worldSize is None:
+        return (command,)
+    return (
+        command,
+        of_preset(preset, "worldSize"),
+        *map(written, ("resource.count", "metadata.name", "metadata.namespace")),
+    )
+
+
+def of_adapters(adapters: tuple[Adapter, ...]) -> Origins:
+    """Return where each part of each adapter comes from."""
+    found: dict[str, tuple[Origin, ...]] = {}
+    for index, adapter in enumerate(adapters):
+        here, field = f"adapters[{index}]", f"inference.adapters[{index}]"
+        name = (written(f"{field}.source.name"),)
+        result = seen_there(f"the result of Workspace {adapter.source.workspace}")
+        tuned = (written(f"{field}.source.workspace"), result)
+        found |= {
+            f"{here}.name": name,
+            f"{here}.key": name,
+            f"{here}.image": tuned
+            if adapter.source.workspace
+            else (written(f"{field}.source.image"),),
+            f"{here}.strength": (written(f"{field}.strength"),),
+        }
+    return found
 
 
 def planned_adapter(adapter: Adapter) -> PlannedAdapter:
@@ -137,13 +213,20 @@ def brings_image(named: PresetRef) -> bool:
     return named.accessMode == "private" or bool(named.presetOptions.image)
 
 
-def server_image(preset: Preset, named: PresetRef, catalog: Catalog) -> str:
-    """Return the image that the user names, else ours, else the preset's in this registry."""
+def server_image(preset: Preset, named: PresetRef, catalog: Catalog, field: str) -> Chosen[str]:
+    """
+    Return the image that the user names, else ours, else the preset's in this registry.
+
+    ``field`` is where the preset is named, ``inference.preset`` or ``tuning.preset``.
+    """
     if brings_image(named):
-        return named.presetOptions.image or ""
+        image = named.presetOptions.image or ""
+        return Chosen(image, (written(f"{field}.presetOptions.image"),))
+    where = catalog.provisioning
     if own_weights(preset, named, catalog) is not None:
-        return catalog.provisioning.runtime_image
-    return f"{catalog.provisioning.image_registry}/{preset.image}"
+        return Chosen(where.runtime_image, (RUNTIME_IMAGE, *of_runtime(preset)))
+    origins = (IMAGE_REGISTRY, of_preset(preset, "image"), *of_runtime(preset))
+    return Chosen(f"{where.image_registry}/{preset.image}", origins)
 
 
 def pull_secrets(named: PresetRef, adapters: tuple[Adapter, ...]) -> tuple[str, ...]:
@@ -225,7 +308,7 @@ def gpus_per_pod(
     resource: Resource,
     nodes: tuple[SeenNode, ...],
     seen: Seen,
-) -> int:
+) -> Chosen[int]:
     """
     Return how many GPUs each pod asks for: all of its node, which is paid for as a whole.
 
@@ -238,14 +321,16 @@ def gpus_per_pod(
     if not running:
         return gpus_of_nodes(gpu, row, resource, nodes)
     free = tuple(node for node in nodes if node.name not in seen.pod_nodes)
-    if seen.homeless_since is None or not free:
-        return running
-    return min(running, gpus_of_nodes(gpu, row, resource, free))
+    stays = seen.homeless_since is None or not free
+    anew = gpus_of_nodes(gpu, row, resource, nodes if stays else free)
+    if anew.value == running or (anew.value < running and not stays):
+        return anew
+    return Chosen(running, (seen_there("what its pods have asked for since they were made"),))
 
 
 def gpus_of_nodes(
     gpu: GpuNeed, row: InstanceType | None, resource: Resource, nodes: tuple[SeenNode, ...]
-) -> int:
+) -> Chosen[int]:
     """
     Return how many GPUs every one of the nodes has.
 
@@ -253,8 +338,18 @@ def gpus_of_nodes(
     is not listed, it is the least that one of them shows.
     """
     if row is not None and not resource.preferredNodes:
-        return row.gpuCount
+        return Chosen(row.gpuCount, (of_row(row),))
     shown = [
         row.gpuCount if row and node.instance_type == row.name else node.gpus for node in nodes
     ]
-    return min(shown) if shown else row.gpuCount if row is not None else gpu.count
+    if shown:
+        listed = (of_row(row),) if row is not None else ()
+        return Chosen(min(shown), (*listed, seen_there("what the nodes show")))
+    if row is not None:
+        return Chosen(row.gpuCount, (of_row(row),))
+    return Chosen(gpu.count, (Origin(Source.PRESET, "gpu.count"),))
+
+
+def of_row(row: InstanceType) -> Origin:
+    """Return the origin of a number of GPUs that the table has."""
+    return Origin(Source.INSTANCE_TYPE, "gpuCount", row.name)

@@ -15,11 +15,12 @@ from composite import names
 from composite.catalog import Catalog, ParameterKind, Preset, Weights
 from composite.catalog import Tuning as TuningFacts
 from composite.models import JsonObject
+from composite.origins import Chosen, Origin, Origins, Source, seen_there, setting, written
 from composite.refusal import Problem, Refusal
 from composite.workspace.api import DataDestination, DataSource, SeenTraining, Tuning
 from composite.workspace.observe import Seen
 from composite.workspace.seen_jobs import SeenConfig
-from composite.workspace.server import flags, own_weights, server_image
+from composite.workspace.server import flags, of_preset, of_weights, own_weights, server_image
 
 # Directories that hold something else; results in them would hide it.
 TAKEN_PATHS = (names.CONFIG_PATH, names.DATA_PATH)
@@ -60,6 +61,7 @@ class Training(NamedTuple):
     steps_image: str
     adapter_base: str
     fetch_networks: tuple[str, ...]
+    origins: Origins
 
     @property
     def ours(self) -> bool:
@@ -71,8 +73,8 @@ def plan_training(
     name: str,
     preset: Preset,
     tuning: Tuning,
-    config: JsonObject,
-    gpus: int,
+    chosen: Chosen[JsonObject],
+    gpus: Chosen[int],
     seen: Seen,
     catalog: Catalog,
 ) -> Training:
@@ -82,11 +84,12 @@ def plan_training(
     A Job that runs or ran this very training keeps its name; the first is called like its
     Workspace, a later one has digits of its hash besides.
     """
-    facts = facts_of(preset)
+    facts, config = facts_of(preset), chosen.value
     text = config_text(config)
     digest = training_hash(tuning, config)
     known = next((job.name for job in seen.jobs if job.hash == digest), None)
     where, tunes = catalog.provisioning, tuning_preset(preset)
+    image = server_image(tunes, tuning.preset, catalog, "tuning.preset")
     free = name if all(job.name != name for job in seen.jobs) else f"{name}-{digest[:HASH_DIGITS]}"
     return Training(
         job=known or free,
@@ -97,16 +100,55 @@ def plan_training(
         results_directory=results_directory(name, tuning, digest),
         source=tuning.input,
         destination=tuning.output,
-        image=server_image(tunes, tuning.preset, catalog),
-        command=training_command(facts, gpus),
-        gpus=gpus,
+        image=image.value,
+        command=training_command(facts, gpus.value),
+        gpus=gpus.value,
         env=facts.env,
         pull_secrets=pull_secrets(tuning),
         weights=own_weights(tunes, tuning.preset, catalog),
         steps_image=where.steps_image,
         adapter_base=where.adapter_base,
         fetch_networks=where.fetch_networks,
+        origins={
+            **OF_EVERY_TRAINING,
+            "job": (written("metadata.name"),),
+            "config_name": (written("metadata.name"), *chosen.origins),
+            "config_text": chosen.origins,
+            "results_path": chosen.origins,
+            "image": of_image(image, preset),
+            "command": (
+                of_preset(preset, "tuning.launcher"),
+                of_preset(preset, "tuning.launcherFlags"),
+                *gpus.origins,
+            ),
+            "gpus": gpus.origins,
+            "env": (Origin(Source.PRESET, "tuning.env", preset.name, alike=True),),
+            "weights": of_weights(preset),
+        },
     )
+
+
+# What is decided by the same fields, whatever is tuned.
+OF_EVERY_TRAINING: Origins = {
+    "hash": (written("tuning"),),
+    "results_directory": (written("metadata.name"), written("tuning")),
+    "source": (written("tuning.input", alike=True),),
+    "destination": (written("tuning.output", alike=True),),
+    "pull_secrets": (
+        written("tuning.input.imagePullSecrets"),
+        written("tuning.preset.presetOptions.imagePullSecrets"),
+    ),
+    "steps_image": (setting("STEPS_IMAGE"),),
+    "adapter_base": (setting("ADAPTER_BASE"),),
+    "fetch_networks": (setting("FETCH_ALLOW_NETWORKS"),),
+}
+
+
+def of_image(image: Chosen[str], preset: Preset) -> tuple[Origin, ...]:
+    """Return the origins of the image that tunes, which a preset may have apart."""
+    own = of_preset(preset, "tuning.image")
+    apart = preset.tuning is not None and preset.tuning.image is not None
+    return tuple(own if apart and each.field == "image" else each for each in image.origins)
 
 
 def facts_of(preset: Preset) -> TuningFacts:
@@ -177,7 +219,7 @@ def pull_secrets(tuning: Tuning) -> tuple[str, ...]:
 
 def find_config(
     tuning: Tuning, namespace: str, config: SeenConfig | None, catalog: Catalog
-) -> JsonObject:
+) -> Chosen[JsonObject]:
     """
     Return the training configuration: the user's, or the default of the method.
 
@@ -187,7 +229,8 @@ def find_config(
     """
     method = tuning.method.lower()
     if not tuning.config:
-        return resolved(catalog.tuning_configs[method])
+        default = Origin(Source.METHOD, "its default configuration", method)
+        return Chosen(resolved(catalog.tuning_configs[method]), (default,))
     if config is None:
         raise refused(f"there is no ConfigMap {tuning.config!r} in namespace {namespace!r}")
     found = read_config(config, catalog)
@@ -195,13 +238,19 @@ def find_config(
     problems += [*path_problems(found), *format_problems(found)]
     if problems:
         raise Refusal(*problems)
-    return resolved(found)
+    holds = seen_there(f"ConfigMap {tuning.config}")
+    return Chosen(resolved(found), (written("tuning.config"), holds))
 
 
-def given_config(name: str, digest: str, seen: Seen) -> JsonObject | None:
+def given_config(name: str, digest: str, seen: Seen) -> Chosen[JsonObject] | None:
     """Return the configuration that the Job of this very training was given, if it is there."""
     used = {job.config for job in seen.jobs if job.hash == digest}
-    return next((own_config(c) for c in intact_configs(name, seen) if c.name in used), None)
+    return next((as_given(c) for c in intact_configs(name, seen) if c.name in used), None)
+
+
+def as_given(config: SeenConfig) -> Chosen[JsonObject]:
+    """Return a configuration of an earlier sync."""
+    return Chosen(own_config(config), (seen_there(f"ConfigMap {config.name}, which its Job has"),))
 
 
 def intact_configs(name: str, seen: Seen) -> list[SeenConfig]:
@@ -215,7 +264,9 @@ def own_config(config: SeenConfig) -> JsonObject:
     return found
 
 
-def accepted_config(name: str, seen: Seen, before: SeenTraining | None) -> JsonObject | None:
+def accepted_config(
+    name: str, seen: Seen, before: SeenTraining | None
+) -> Chosen[JsonObject] | None:
     """
     Return the configuration that was accepted last, or None if it is not there any more.
 
@@ -228,7 +279,7 @@ def accepted_config(name: str, seen: Seen, before: SeenTraining | None) -> JsonO
         key=lambda config: (used.get(config.name) != spoken_of, config.name in used, config.name),
         default=None,
     )
-    return own_config(last) if last is not None else None
+    return as_given(last) if last is not None else None
 
 
 def refused(message: str) -> Refusal:
@@ -285,7 +336,15 @@ def parameter_problems(
         types, words = KINDS[kind]
         mistaken = isinstance(value, bool) and kind != "boolean"
         if mistaken or not (isinstance(value, types) or (kind == "number" and is_number(value))):
-            yield wrong(f"{section}.{key}", f"must be {words}, is {value!r}")
+            # Not the value: a ConfigMap may hold what nobody else shall read in a status or a plan.
+            yield wrong(f"{section}.{key}", f"must be {words}, is {words_for(value)}")
+
+
+def words_for(value: object) -> str:
+    """Return of which kind a value is."""
+    if isinstance(value, bool):
+        return KINDS["boolean"][1]
+    return next(words for types, words in KINDS.values() if isinstance(value, types))
 
 
 def is_number(value: object) -> bool:

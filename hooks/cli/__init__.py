@@ -6,6 +6,7 @@ first kind imports nothing slow at its top, so that ``metakaito --help`` starts 
 second; the second is imported once its command runs.
 """
 
+import gc
 import inspect
 import sys
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from hooks.cli.cleanup import cleanup
 from hooks.cli.demo import demo
 from hooks.cli.dev import dev
 from hooks.cli.errors import FAILED, OK, REFUSED, Stop
+from hooks.cli.explain import explain
 from hooks.cli.facts import list_instance_types, list_models
 from hooks.cli.fetch import fetch
 from hooks.cli.generate import generate
@@ -93,6 +95,7 @@ for _command in (
     demo,
     render,
     plan,
+    explain,
     check,
     simulate,
     list_models,
@@ -119,9 +122,12 @@ for _command in (
 with_examples(cli)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None, program: str = PROGRAM) -> None:
     """Run the command line and exit with its code."""
-    sys.exit(run(arguments))
+    code = run(arguments, program)
+    # The process ends, and all its memory with it: nothing has to be looked through for garbage.
+    gc.freeze()
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str] | None = None, program: str = PROGRAM) -> int:

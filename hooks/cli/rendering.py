@@ -10,7 +10,15 @@ from pydantic import ValidationError
 from composite import names, observed
 from composite.catalog import Catalog, Provisioner
 from composite.models import JsonObject
-from composite.simulate import Clock, Cluster, Gpus, HotLoop, MetacontrollerCrash, gpus_in
+from composite.simulate import (
+    Clock,
+    Cluster,
+    Gpus,
+    Hooks,
+    HotLoop,
+    MetacontrollerCrash,
+    gpus_in,
+)
 from composite.simulate.errors import ApiError
 from composite.simulate.in_process import InProcess
 from composite.workspace.api import Resource, WorkspaceSpec
@@ -24,7 +32,6 @@ from hooks.cli.output import as_json, as_yaml, print_text
 from hooks.cli.patience import Patience
 from hooks.cli.refusals import name_of, notes, require_accepted, written
 from hooks.cli.worlds import World, read_worlds
-from hooks.logs import summary
 from hooks.settings import Settings
 
 # What the hooks and the cluster read of an object, by its kind.
@@ -114,23 +121,39 @@ def rendered(world: World, catalog: Catalog, tell: Tell = print_notice) -> list[
 
     """
     clock = Clock()
-    provisioner = catalog.provisioning.provisioner
     with Patience(InProcess(catalog, clock), clock) as hooks:
-        cluster = Cluster(
-            hooks,
-            clock=clock,
-            provisioner=provisioner,
-            gpus=shown_gpus(world.workspaces, catalog),
-        )
-        given = list(given_objects(world, catalog))
-        for notice in notices(world, catalog, given):
-            tell(notice)
-        play(cluster, given)
-        if provisioner is Provisioner.NONE and not any(is_node(obj) for _, obj in given):
-            tell(
-                Notice(world.workspaces[0].file, "no Node is given, so Nodes that fit are imagined")
-            )
-            play(cluster, fitting_nodes(world, cluster, catalog))
+        return served(world, catalog, hooks, clock, tell).desired()
+
+
+def served(world: World, catalog: Catalog, hooks: Hooks, clock: Clock, tell: Tell) -> Cluster:
+    """
+    Return a cluster in which the Workspaces of a world have their nodes.
+
+    Args:
+        world: What is there, and the Workspaces, which are accepted.
+        catalog: Presets and instance types.
+        hooks: Who answers.
+        clock: The clock by which they do.
+        tell: Told what is worth a word.
+
+    Raises:
+        Failed: A Workspace does not get its nodes, since those that are given are not fit.
+
+    """
+    provisioner = catalog.provisioning.provisioner
+    cluster = Cluster(
+        hooks,
+        clock=clock,
+        provisioner=provisioner,
+        gpus=shown_gpus(world.workspaces, catalog),
+    )
+    given = list(given_objects(world, catalog))
+    for notice in notices(world, catalog, given):
+        tell(notice)
+    play(cluster, given)
+    if provisioner is Provisioner.NONE and not any(is_node(obj) for _, obj in given):
+        tell(Notice(world.workspaces[0].file, "no Node is given, so Nodes that fit are imagined"))
+        play(cluster, fitting_nodes(world, cluster, catalog))
     problems = [
         f"{manifest.file}: {name_of(manifest)}: {reason}"
         for manifest in world.workspaces
@@ -138,7 +161,7 @@ def rendered(world: World, catalog: Catalog, tell: Tell = print_notice) -> list[
     ]
     if problems:
         raise Failed(*problems)
-    return cluster.desired()
+    return cluster
 
 
 def warn_of_namesakes(workspaces: Iterable[Manifest]) -> None:
@@ -222,6 +245,8 @@ def require_readable(manifest: Manifest) -> None:
     try:
         model.model_validate(manifest.content)
     except ValidationError as error:
+        from hooks.logs import summary  # noqa: PLC0415  (see the package)
+
         raise Failed(f"{manifest.place}: {summary(error)}") from None
 
 

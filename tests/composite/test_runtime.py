@@ -149,7 +149,10 @@ def test_a_preset_is_served_by_who_can_and_first_by_who_is_preferred(
     preset = catalog.presets[NAME].model_copy(update=changes)
     named = PresetRef(name="p")
     found = [
-        (server_image(preset, named, where), own_weights(preset, named, where))
+        (
+            server_image(preset, named, where, "inference.preset").value,
+            own_weights(preset, named, where),
+        )
         for setting in Runtime
         for where in [provisioned(catalog, runtime=setting, runtime_image=RUNTIME)]
     ]
@@ -174,7 +177,7 @@ def test_an_image_that_the_user_names_is_server_and_weights(
     named = PresetRef.model_validate({"name": "p", "accessMode": mode, "presetOptions": options})
     where = provisioned(catalog, runtime=setting)
 
-    assert server_image(preset, named, where) == "u.example/i:1"
+    assert server_image(preset, named, where, "inference.preset").value == "u.example/i:1"
     assert own_weights(preset, named, where) is None
 
 
@@ -189,7 +192,7 @@ def test_a_private_preset_is_the_users_image_whatever_the_installation_prefers(
 
     assert preset.accessMode == AccessMode.PRIVATE
     assert own_weights(preset, named, where) is None
-    assert server_image(preset, named, where) == "u.example/l:1"
+    assert server_image(preset, named, where, "inference.preset").value == "u.example/l:1"
 
 
 # The same presets; then what the status says where the installation prefers our runtime.

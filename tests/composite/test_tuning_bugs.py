@@ -323,12 +323,16 @@ def test_j9_no_two_volumes_are_mounted_at_one_path(catalog: Catalog, path: str) 
         assert len(paths) == len(set(paths))
 
 
-@pytest.mark.parametrize("written", [5, [], True])
-def test_j10_a_directory_that_is_no_text_is_told(catalog: Catalog, written: object) -> None:
+@pytest.mark.parametrize(
+    ("written", "kind"), [(5, "a whole number"), ([], "a list"), (True, "true or false")]
+)
+def test_j10_a_directory_that_is_no_text_is_told(
+    catalog: Catalog, written: object, kind: str
+) -> None:
     config = a_config(QUANTIZED | {"TrainingArguments": {"output_dir": written}})
 
     assert refusal(catalog, a_tuner(config="mine"), config) == (
-        f"tuning.config: TrainingArguments.output_dir must be a text, is {written!r}"
+        f"tuning.config: TrainingArguments.output_dir must be a text, is {kind}"
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from composite.catalog import Catalog
 from composite.models import JsonObject
+from composite.origins import DEFAULT, Chosen
 from composite.refusal import Unplannable
 from composite.workspace.api import Tuning
 from composite.workspace.training import plan_training, resolved, training_hash
@@ -415,10 +416,11 @@ def test_a_plan_of_a_model_that_cannot_be_tuned_is_a_mistake_of_ours(catalog: Ca
     request = a_request(a_tuner())
     tuning = Tuning.model_validate(a_tuning())
 
+    config, gpus = Chosen[JsonObject]({}, (DEFAULT,)), Chosen(1, (DEFAULT,))
+    preset = catalog.presets["llama-2-7b"]
+
     with pytest.raises(ValueError, match="llama-2-7b cannot be tuned"):
-        plan_training(
-            "phi", catalog.presets["llama-2-7b"], tuning, {}, 1, seen_by(request), catalog
-        )
+        plan_training("phi", preset, tuning, config, gpus, seen_by(request), catalog)
 
 
 def test_the_same_world_has_the_same_answer(catalog: Catalog) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from composite.catalog import Catalog
 from composite.models import JsonObject
+from composite.origins import DEFAULT, Chosen, Origin, Source, setting, written
 from composite.workspace.api import WorkspaceSpec
 from composite.workspace.observe import Seen, SeenNode
 from composite.workspace.server import (
@@ -47,7 +48,8 @@ def a_server(catalog: Catalog, spec: WorkspaceSpec, gpus: int = 1) -> Server:
     assert spec.inference is not None
     assert spec.inference.preset is not None
     preset = catalog.presets[spec.inference.preset.name]
-    return plan_server("chat", "default", preset, spec.inference, spec.resource, catalog, gpus)
+    asked = Chosen(gpus, (DEFAULT,))
+    return plan_server("chat", "default", preset, spec.inference, spec.resource, catalog, asked)
 
 
 def distributed(preset: str, count: int) -> WorkspaceSpec:
@@ -73,7 +75,31 @@ def test_everything_about_a_server(catalog: Catalog) -> None:
         ),
         shared_memory=False,
         deadline_seconds=1800,
+        origins={
+            "pull_secrets": (
+                written("inference.preset.presetOptions.imagePullSecrets"),
+                written("inference.adapters[*].source.imagePullSecrets"),
+            ),
+            "shared_memory": (written("resource.count"),),
+            "adapters": (written("inference.adapters"),),
+            "image": (setting("IMAGE_REGISTRY"), of_the_preset("image"), setting("RUNTIME")),
+            "weights": (
+                Origin(Source.PRESET, "weights", "phi-3-mini-4k-instruct", alike=True),
+                setting("RUNTIME"),
+            ),
+            "command": (of_the_preset("command"),),
+            "gpus": (DEFAULT,),
+            "deadline_seconds": (of_the_preset("readinessTimeoutSeconds"),),
+            "adapters[0].name": (written("inference.adapters[0].source.name"),),
+            "adapters[0].key": (written("inference.adapters[0].source.name"),),
+            "adapters[0].image": (written("inference.adapters[0].source.image"),),
+            "adapters[0].strength": (written("inference.adapters[0].strength"),),
+        },
     )
+
+
+def of_the_preset(field: str) -> Origin:
+    return Origin(Source.PRESET, field, "phi-3-mini-4k-instruct")
 
 
 # --- the command line ---------------------------------------------------------------------------
@@ -303,14 +329,14 @@ def test_a_pod_asks_for_all_gpus_of_its_node(
     row = catalog.instance_types.get(instance_type)
     preset = catalog.presets["falcon-40b"]
 
-    assert gpus_of_nodes(preset.gpu, row, resource, seen_nodes(*nodes)) == expected
+    assert gpus_of_nodes(preset.gpu, row, resource, seen_nodes(*nodes)).value == expected
 
 
 def test_what_runs_keeps_its_gpus_when_a_node_shows_fewer(catalog: Catalog) -> None:
     resource = a_spec(resource=a_resource(instanceType="Standard_Nsku")).resource
     nodes = seen_nodes(a_node(instance_type="Standard_Nsku", gpus=3))
 
-    assert gpus_per_pod(catalog.presets["phi-2"].gpu, None, resource, nodes, running(4)) == 4
+    assert gpus_per_pod(catalog.presets["phi-2"].gpu, None, resource, nodes, running(4)).value == 4
 
 
 @pytest.mark.parametrize(
@@ -341,7 +367,7 @@ def test_a_pod_that_finds_no_room_asks_for_what_the_free_nodes_have(
     row = catalog.instance_types["Standard_NC24s_v3"]
     gpu = catalog.presets["phi-2"].gpu
 
-    assert gpus_per_pod(gpu, row, resource, nodes, running(2, *pods)) == expected
+    assert gpus_per_pod(gpu, row, resource, nodes, running(2, *pods)).value == expected
 
 
 def test_a_node_must_show_all_its_gpus_before_pods_come(catalog: Catalog) -> None:

@@ -1,0 +1,161 @@
+"""The origins of fields are true: what changes with an input names that input."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from composite import workspace
+from composite.catalog import Catalog
+from composite.explain import explain
+from composite.explain.tracing import changed, partners
+from composite.explain.variants import variants
+from composite.models import JsonObject
+from composite.origins import Origin, Source
+from composite.simulate import Clock
+from composite.simulate.in_process import InProcess
+from composite.workspace.children import build_children
+from composite.workspace.observe import observe
+from composite.workspace.plan import make_plan
+from composite.workspace.rules import read_spec
+from composite.workspace.training import find_config
+from hooks.cli.explaining import Listening
+from hooks.cli.rendering import print_notice, served
+from hooks.cli.worlds import read_worlds
+
+EXAMPLES = Path("examples")
+FILES = [
+    str(file)
+    for pattern in ("inference/*.yaml", "tuning/*.yaml", "tiny/serve.yaml", "together/*.yaml")
+    for file in sorted(EXAMPLES.glob(pattern))
+]
+SETTINGS = {"fetch_networks": "FETCH_ALLOW_NETWORKS"}
+# What names a row: with another name it is another row, of which the origin is told.
+ROWS = {
+    "resource.instanceType": Source.INSTANCE_TYPE,
+    "inference.preset.name": Source.PRESET,
+    "tuning.preset.name": Source.PRESET,
+    "tuning.method": Source.METHOD,
+}
+
+
+class Input(NamedTuple):
+    """One field that was changed, and the request and catalog with it changed."""
+
+    source: Source
+    field: str
+    request: workspace.Request
+    catalog: Catalog
+
+
+def asked(file: str, catalog: Catalog) -> workspace.Request:
+    """Return what is asked of the last Workspace of a file, once its nodes are up."""
+    clock = Clock()
+    hooks = Listening(InProcess(catalog, clock))
+    (world,) = read_worlds([file])
+    served(world, catalog, hooks, clock, print_notice)
+    request = workspace.Request.model_validate([*hooks.heard.values()][-1])
+    status = request.parent.status.model_copy(update={"tuning": None})
+    parent = request.parent.model_copy(update={"status": status})
+    nothing: JsonObject = {kind: {} for kind in request.children}
+    return request.model_copy(update={"children": nothing, "parent": parent})
+
+
+def children(request: workspace.Request, catalog: Catalog) -> list[JsonObject]:
+    """Return the children, whether the rules would let the Workspace pass or not."""
+    seen = observe(request, catalog.provisioning.provisioner)
+    spec = read_spec(request.parent.written)
+    config = None
+    if spec.tuning is not None:
+        config = find_config(spec.tuning, "default", seen.user_config, catalog)
+    plan = make_plan(request.parent, spec, config, seen, catalog, Clock().now)
+    return [child.to_json() for child in build_children(plan)]
+
+
+def inputs(request: workspace.Request, catalog: Catalog) -> Iterator[Input]:
+    """Yield each field that the children of a Workspace can come from, changed."""
+    parent = request.parent
+    for path, written in variants(parent.written, frozenset()):
+        if path not in ROWS or path == "resource.instanceType":
+            changed_parent = parent.model_copy(update=written)
+            yield Input(
+                Source.WORKSPACE,
+                path,
+                request.model_copy(update={"parent": changed_parent}),
+                catalog,
+            )
+    named = (parent.inference or parent.tuning or {}).get("preset", {}).get("name", "")
+    for path, preset in variants(catalog.presets.get(named), frozenset()):
+        presets = {**catalog.presets, named: preset}
+        yield Input(Source.PRESET, path, request, catalog.model_copy(update={"presets": presets}))
+    row_name = read_spec(parent.written).resource.instanceType
+    if row_name in catalog.instance_types:
+        for path, row in variants(catalog.instance_types[row_name], frozenset()):
+            rows = {**catalog.instance_types, row_name: row}
+            other = catalog.model_copy(update={"instance_types": rows})
+            yield Input(Source.INSTANCE_TYPE, path, request, other)
+    for path, where in variants(catalog.provisioning, frozenset()):
+        if path != "provisioner":  # with another one there are other nodes
+            other = catalog.model_copy(update={"provisioning": where})
+            name = f"METAKAITO_{SETTINGS.get(path, path).upper()}"
+            yield Input(Source.SETTING, name, request, other)
+
+
+def names(origins: Iterable[Origin], given: Input) -> bool:
+    """Whether one of the origins is the input that was changed, or holds it, or is in it."""
+    return any(
+        (origin.source is given.source and overlap(origin.field, given.field))
+        or origin.source is ROWS.get(given.field)
+        or (given.source is Source.WORKSPACE and origin.field == "the spec")
+        for origin in origins
+    )
+
+
+def overlap(field: str, other: str) -> bool:
+    """Whether two paths are the same, or one is inside of the other."""
+    short, long = sorted((field.replace("[*]", "[0]"), other), key=len)
+    return short == long or (long.startswith(short) and long[len(short)] in ".[")
+
+
+def holders(path: str) -> Iterator[str]:
+    """Yield a path, and those of all that holds it, but for the object as a whole."""
+    while path:
+        yield path
+        path = path[: max(path.rfind("."), path.rfind("["), 0)]
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_what_changes_with_an_input_names_that_input(file: str, catalog: Catalog) -> None:
+    request = asked(file, catalog)
+    explained = [
+        child
+        for child in explain(request, catalog, Clock().now)
+        if child.content["kind"] not in ("Machine", "NodeClaim")
+    ]
+    built = children(request, catalog)
+    assert [child.content for child in explained] == built
+    found, unnamed = set[Source](), list[str]()
+    for given in inputs(request, catalog):
+        try:
+            others = children(given.request, given.catalog)
+        except Exception:  # noqa: BLE001, S112  (the rules would have refused it)
+            continue
+        for child, other in zip(explained, partners(built, others), strict=True):
+            for path in changed(child.content, other):
+                origins = [
+                    origin
+                    for each in (holders(path) if path else [""])
+                    for origin in child.origins.get(each, ())
+                ]
+                found.add(given.source)
+                waits = not path and any(each.source is Source.CLUSTER for each in origins)
+                if not names(origins, given) and not waits:
+                    told = ", ".join(map(str, origins)) or "nothing"
+                    where = f"{child.content['kind']}.{path}"
+                    unnamed.append(f"{given.source}: {given.field} → {where}: {told}")
+    assert "\n".join(unnamed) == ""
+    is_named = any(
+        "preset" in (part or {}) for part in (request.parent.inference, request.parent.tuning)
+    )
+    assert found >= ({Source.WORKSPACE, Source.PRESET} if is_named else {Source.WORKSPACE})
