@@ -4,17 +4,27 @@ Settings of an installation, from variables called ``METAKAITO_...``.
 The only place that touches the environment. A setting that is absent or empty has its default.
 """
 
+import ast
 import difflib
 import hashlib
+import inspect
 import ipaddress
 import os
 import re
 from enum import Enum
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, DirectoryPath, Field, FilePath, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    DirectoryPath,
+    Field,
+    FilePath,
+    ValidationError,
+)
 
 from composite.catalog import (
     ADAPTER_BASE,
@@ -97,16 +107,10 @@ ImageReference = Annotated[
 ]
 
 
-class Settings(BaseSettings):
-    """What differs from one installation to the next."""
+class Settings(BaseModel):
+    """What differs from one installation to the next; :func:`meanings` has what is said of each."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX,
-        env_ignore_empty=True,
-        extra="ignore",
-        frozen=True,
-        use_attribute_docstrings=True,
-    )
+    model_config = ConfigDict(frozen=True)
 
     provisioner: Provisioner = Provisioner.MACHINE
     """
@@ -397,7 +401,7 @@ def load_settings() -> Settings:
         and (meant := difflib.get_close_matches(name, VARIABLES, n=1, cutoff=0.85))
     ]
     try:
-        settings = Settings()
+        settings = Settings.model_validate(set_variables())
     except ValidationError as error:
         problems += [
             f"{variable(str(detail['loc'][0]))}={str(detail['input'])[:80]!r} cannot be used; "
@@ -408,6 +412,30 @@ def load_settings() -> Settings:
     if problems:
         raise InvalidSettings("\n".join(problems))
     return settings
+
+
+def set_variables() -> dict[str, str]:
+    """Return the settings that the environment has, unchecked, by their names."""
+    return {
+        name: os.environ[variable(name)]  # noqa: TID251  (this is the place)
+        for name in Settings.model_fields
+        if os.environ.get(variable(name))  # noqa: TID251
+    }
+
+
+def meanings() -> dict[str, str]:
+    """Return what the class says below each setting; read here, for no start should wait for it."""
+    (told,) = ast.parse(inspect.getsource(Settings)).body
+    assert isinstance(told, ast.ClassDef)  # noqa: S101  (it is one)
+    return {
+        field.target.id: inspect.cleandoc(text.value.value)
+        for field, text in pairwise(told.body)
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
+        and isinstance(text, ast.Expr)
+        and isinstance(text.value, ast.Constant)
+        and isinstance(text.value.value, str)
+    }
 
 
 def variable(name: str) -> str:

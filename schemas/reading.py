@@ -10,10 +10,10 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from composite.crd import Schema
 from composite.models import JsonObject, Value
 from composite.refusal import Problem
 from composite.workspace.api import PLACEHOLDER, REPLACE_IT
+from schemas.fitting import fits, strict
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
@@ -26,6 +26,7 @@ MOST_PLACES = 3
 ANY_ENTRY = ""
 
 At = tuple[str | int, ...]
+Schema = JsonObject  # as composite.crd has it, which takes longer to import
 
 # What a type of JSON Schema is to someone who writes YAML, and how to write one.
 TYPES = {
@@ -80,7 +81,10 @@ def problems(document: object) -> list[Problem]:
     fields of one object are held back while one of those fields is misspelt or of another type:
     what they would say may follow from that.
     """
-    errors: Iterable[ValidationError] = _validator().iter_errors(_as_json(document))
+    written = _as_json(document)
+    if fits(written, _schema()):
+        return []
+    errors: Iterable[ValidationError] = validator().iter_errors(written)
     findings = [finding for error in errors for finding in _findings(error)]
     wanted = [finding for finding in findings if not _follows(finding, findings)]
     found = [Problem(field=_field(finding), message=finding.message) for finding in wanted]
@@ -111,23 +115,22 @@ def _schema() -> Schema:
 
 
 @cache
-def _validator() -> "Validator":
-    # Importing jsonschema is the slow part of reading a document.
+def validator() -> "Validator":
+    """Return what finds every mistake in a document; importing it is slow."""
     from jsonschema import validators  # noqa: PLC0415
 
-    strict = validators.extend(  # type: ignore[no-untyped-call]
+    with_pattern = validators.extend(  # type: ignore[no-untyped-call]
         validators.Draft202012Validator, {"pattern": _pattern}
     )
-    validator: Validator = strict(_schema())
-    return validator
+    found: Validator = with_pattern(_schema())
+    return found
 
 
 def _pattern(_: object, pattern: str, value: object, __: object) -> "Iterator[ValidationError]":
     """Match as the API server does: its ``$`` is the end, Python's also the line break before."""
     from jsonschema import ValidationError  # noqa: PLC0415
 
-    strict = re.sub(r"\$$", r"\\Z", pattern)
-    if isinstance(value, str) and not re.search(strict, value):
+    if isinstance(value, str) and not re.search(strict(pattern), value):
         yield ValidationError(pattern)
 
 

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 import click
 from click.shell_completion import CompletionItem, ShellComplete
 
-from hooks.cli import cli, run
+from hooks.cli import cli
+from hooks.cli import main as run_and_exit
 
 PROGRAM = "kubectl metakaito"
 
@@ -23,7 +24,7 @@ DIRECTIVES = {"file": FILES, "dir": DIRECTORIES}
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    sys.exit(run(program=PROGRAM))
+    run_and_exit(program=PROGRAM)
 
 
 def complete(words: Sequence[str] | None = None) -> None:

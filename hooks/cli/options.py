@@ -112,12 +112,13 @@ def settings_of(**flags: object) -> "Settings":
         Settings,
         allowed,
         load_settings,
+        set_variables,
     )
 
     given = {name: value for name, value in flags.items() if value is not None}
     try:
         load_settings()
-        return Settings.model_validate(given)
+        return Settings.model_validate({**set_variables(), **given})
     except InvalidSettings as error:
         raise Refused(*str(error).splitlines()) from None
     except ValidationError as error:

@@ -14,7 +14,7 @@ import pytest
 
 from hooks.cli import cli
 from hooks.pages import pages
-from schemas import generated
+from schemas.files import generated
 from tests.cli.conftest import Run, completed
 
 ROOT = Path(__file__).parents[2]

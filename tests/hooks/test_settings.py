@@ -11,6 +11,7 @@ from hooks.settings import (
     allowed,
     fingerprint,
     load_settings,
+    meanings,
     parse_address,
     variable,
 )
@@ -244,7 +245,7 @@ def test_what_kubernetes_sets_for_a_service_called_metakaito_is_no_setting(
 
 @pytest.mark.parametrize("name", Settings.model_fields)
 def test_every_setting_says_what_it_means_and_what_is_allowed(name: str) -> None:
-    description = Settings.model_fields[name].description or ""
+    description = meanings()[name]
 
     assert len(description) > 60
     assert "default" in description, "say why the default is what it is"
