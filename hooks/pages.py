@@ -1,10 +1,11 @@
 """
 Reference pages made from the code, from the chart's rights and from the list of deviations.
 
+And the schemas of what the hooks write.
+
 ``python -m hooks.pages`` writes them, ``--check`` says which of the committed ones are stale.
 """
 
-import inspect
 import json
 from pathlib import Path
 
@@ -13,7 +14,8 @@ import click
 from charts.rights import rights_page
 from hooks.cli import cli
 from hooks.reference import conditions_page, presets_page
-from hooks.settings import Settings, allowed, variable
+from hooks.schemas import written_schemas
+from hooks.settings import Settings, allowed, meanings, variable
 from schemas.__main__ import write_or_check
 
 ROOT = Path(__file__).parent.parent
@@ -81,13 +83,13 @@ def help_of(command: click.Command, path: str) -> str:
 
 def settings_page() -> str:
     """Return what each setting means, as its class says."""
-    parts = [SETTINGS_INTRODUCTION]
+    parts, told = [SETTINGS_INTRODUCTION], meanings()
     for name, field in Settings.model_fields.items():
         default = "none" if field.default is None else str(field.default)
         parts += [
             f"## {variable(name)}\n",
             f"Default `{default}`; allowed: {allowed(name)}.\n",
-            inspect.cleandoc(field.description or "") + "\n",
+            told[name] + "\n",
         ]
     return "\n".join(parts)
 
@@ -101,8 +103,9 @@ def deviations_page(deviations: list[dict[str, str]]) -> str:
 @click.command()
 @click.option("--check", is_flag=True, help="Write nothing; name stale files and exit with 1.")
 def main(*, check: bool) -> None:
-    """Write every reference page."""
-    write_or_check(ROOT, pages(), "python -m hooks.pages", check=check)
+    """Write every reference page, and the schemas of what the hooks write."""
+    texts = {**pages(), **written_schemas()}
+    write_or_check(ROOT, texts, "python -m hooks.pages", check=check)
 
 
 if __name__ == "__main__":

@@ -149,7 +149,14 @@ def metadata_schema() -> Schema:
                 "description": "Name of the Workspace, and of the Service that serves it.",
                 "type": "string",
             },
-            "namespace": {"description": "Namespace of the Workspace.", "type": "string"},
+            "namespace": {
+                "description": "Namespace of the Workspace.",
+                "type": "string",
+                # https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names
+                "pattern": "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$",
+                "patternErrorMessage": "must be the name of a namespace: lower-case letters, "
+                "digits and '-', at most 63",
+            },
             "labels": {"description": "Labels by key.", **TEXTS},
             "annotations": {"description": "Annotations by key.", **TEXTS},
         },

@@ -38,9 +38,9 @@ def yaml_text(document: JsonObject, header: str = HEADER) -> str:
     return f"# {header}\n{text}"
 
 
-def json_text(document: JsonObject) -> str:
-    """Return ``document`` as JSON with our header, ``$schema`` first."""
-    first = {"$schema": document["$schema"], "$comment": HEADER}
+def json_text(document: JsonObject, header: str = HEADER) -> str:
+    """Return ``document`` as JSON with a header, ``$schema`` first."""
+    first = {"$schema": document["$schema"], "$comment": header}
     return json.dumps(first | document, indent=2, ensure_ascii=False) + "\n"
 
 

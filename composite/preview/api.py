@@ -24,7 +24,7 @@ class FieldChange(Value):
 
 
 class ObjectChange(Value):
-    """An object that would be written by Metacontroller."""
+    """An object that would be written, by Metacontroller or by applying the files."""
 
     action: Action
     apiVersion: str
@@ -35,6 +35,12 @@ class ObjectChange(Value):
     fields: tuple[FieldChange, ...] = Field(default=(), description="Of what is changed.")
     restarts: tuple[str, ...] = Field(
         default=(), description="Names of the pods that would be stopped and started anew for it."
+    )
+    unseen: int = Field(
+        default=0,
+        ge=0,
+        description="How many pods would be besides, that are not in what is observed: by the "
+        "status of the workload.",
     )
 
     @property
@@ -77,6 +83,10 @@ class WorkspacePreview(Value):
         description="What the files say of it; not given: it is there, and affected."
     )
     refused: tuple[Problem, ...] = ()
+    deleting: tuple[str, ...] = Field(
+        default=(),
+        description="What goes with it, where it is being deleted: it first, then its objects.",
+    )
     changes: tuple[ObjectChange, ...] = ()
     nodes: tuple[NodesChange, ...] = ()
     keeps: tuple[str, ...] = Field(default=(), description="Nodes that are there and are used.")
@@ -111,6 +121,9 @@ class Total(Value):
 class Preview(Value):
     """Everything that would become of some Workspaces, and of others for their sake."""
 
+    applied: tuple[ObjectChange, ...] = Field(
+        default=(), description="What applying the files itself writes: the user's own objects."
+    )
     workspaces: tuple[WorkspacePreview, ...]
     total: Total
     currency: str | None = Field(default=None, description="Of the prices; null without prices.")
@@ -123,4 +136,4 @@ class Preview(Value):
     @property
     def changes(self) -> bool:
         """Whether anything would be written."""
-        return any(each.changes or each.given in {"new", "edited"} for each in self.workspaces)
+        return bool(self.applied) or any(each.changes or each.nodes for each in self.workspaces)

@@ -1,6 +1,5 @@
 """What is written to an object, as the user is told it: fields, effects, pods, and no secrets."""
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -10,11 +9,9 @@ from composite.models import JsonObject
 from composite.preview.api import Action, FieldChange, ObjectChange
 from composite.preview.effects import Effect, compared, effect_on
 from composite.preview.playing import Write
+from composite.redaction import Redactor, shown_to_people
 from composite.simulate import Controller, Ref, objects, selectors
 
-# Values of variables may be secrets, whatever they are called.
-SECRET = re.compile(r"\.env\[[^\]]*\](\.value)?$|^(data|stringData|binaryData)\b")
-HIDDEN = "(hidden)"
 WORKLOADS = (names.DEPLOYMENTS, names.STATEFULSETS, names.JOBS)
 # What stops the pods of a workload, or of one that is gone.
 STOPPING = (Effect.ROLLED, Effect.RECREATED)
@@ -28,6 +25,7 @@ def object_change(
     shown = write.after or write.before or {}
     fields = tuple(field_changes(ref, write, controllers))
     stops = action in {"removed", "recreated"} or any(each.effect in STOPPING for each in fields)
+    pods = pods_of(write.before, observed) if stops and write.before else []
     return ObjectChange(
         action=action,
         apiVersion=shown["apiVersion"],
@@ -36,7 +34,8 @@ def object_change(
         name=ref.name,
         about=tuple(about(shown)),
         fields=fields,
-        restarts=tuple(pods_of(write.before, observed)) if stops and write.before else (),
+        restarts=tuple(map(name_of, filter(is_running, pods))),
+        unseen=0 if pods or write.before is None or not stops else told_pods(write.before),
     )
 
 
@@ -55,52 +54,60 @@ def field_changes(
     """Yield the fields of an object that stays which would hold something else."""
     if write.before is None or write.after is None or write.anew:
         return
-    found = [*differences(compared(write.before), compared(write.after))]
+    # Equal secrets become equal words, so that what differs still does.
+    redactor = Redactor()
+    before, after = redactor.request([compared(write.before), compared(write.after)])
+    found = [*differences(before, after)]
     if not found:  # it is written all the same
         found = [Difference("metadata.annotations", "what was applied last", "the same anew")]
     method = next((c.method(ref.kind) for c in controllers if ref.kind in c.child_kinds), "InPlace")
     for each in found:
         yield FieldChange(
             path=each.path,
-            before=masked(each.path, each.before),
-            after=masked(each.path, each.after),
+            before=shown(each.before),
+            after=shown(each.after),
             effect=effect_on(write.before, each.path, method),
         )
 
 
-def masked(path: str, value: Any) -> Any:  # noqa: ANN401  (JSON)
-    """Return a value as it may be shown: nothing of what could be a secret; None if absent."""
-    if isinstance(value, Absent):
-        return None
-    if SECRET.search(path):
-        return HIDDEN
-    if isinstance(value, dict):
-        return {key: masked(f"{path}.{key}", item) for key, item in value.items()}
-    if isinstance(value, list):
-        inner = f"{path}[*]"
-        return [
-            {**item, "value": HIDDEN}
-            if path.endswith(".env") and isinstance(item, dict) and "value" in item
-            else masked(inner, item)
-            for item in value
-        ]
-    return value
+def shown(value: Any) -> Any:  # noqa: ANN401  (JSON)
+    """Return a value that is redacted as it is shown; None if absent."""
+    return None if isinstance(value, Absent) else shown_to_people(value)
 
 
-def pods_of(workload: JsonObject, observed: Iterable[JsonObject]) -> list[str]:
-    """Return the names of the pods of a workload that are there."""
+def pods_of(workload: JsonObject, observed: Iterable[JsonObject]) -> list[JsonObject]:
+    """Return the pods of a workload that are there, in whatever state, by their names."""
     if objects.kind_key(workload) not in WORKLOADS:
         return []
     selector = workload["spec"].get("selector")
-    namespace = workload["metadata"].get("namespace")
-    return sorted(
-        obj["metadata"]["name"]
+    found = (
+        obj
         for obj in observed
         if objects.kind_key(obj) == names.PODS
-        and obj["metadata"].get("namespace") == namespace
+        and objects.namespace_of(obj) == objects.namespace_of(workload)
         and selector
         and selectors.matches_labels(selector, objects.labels_of(obj))
     )
+    return sorted(found, key=name_of)
+
+
+def name_of(obj: JsonObject) -> str:
+    """Return the name of an object."""
+    return str(obj["metadata"]["name"])
+
+
+def is_running(pod: JsonObject) -> bool:
+    """Whether a pod can be stopped: it has not ended, and nobody stops it already."""
+    ended = objects.status_of(pod).get("phase") in ("Succeeded", "Failed")
+    return not ended and not objects.is_terminating(pod)
+
+
+def told_pods(workload: JsonObject) -> int:
+    """Return how many pods a workload has by its status; the API server omits zeros."""
+    if objects.kind_key(workload) not in WORKLOADS:
+        return 0
+    status = objects.status_of(workload)
+    return max(int(status.get(key) or 0) for key in ("replicas", "readyReplicas", "active"))
 
 
 def about(obj: JsonObject) -> Iterator[str]:

@@ -7,6 +7,9 @@ from typing import NamedTuple
 from composite import names
 from composite.catalog import Catalog
 from composite.models import JsonObject
+from composite.preview.client_apply import applied_over
+from composite.preview.transitions import edit_problems
+from composite.refusal import Problem
 from composite.simulate import Clock, Cluster, Gpus, HotLoop, MetacontrollerCrash, Ref, objects
 from composite.simulate.errors import ApiError
 from composite.simulate.in_process import InProcess
@@ -55,18 +58,22 @@ class Played(NamedTuple):
     """
     What came of a play.
 
-    ``writes`` are Metacontroller's to objects that are no Workspaces, ``rejected`` what the API
-    server says no to, in its words, by Workspace, ``before`` and ``found`` the Workspaces as they
-    are at first and in the end. ``failing`` says what goes wrong with a parent again and again,
-    ``foreign`` are children that are wanted and there, and somebody else's.
+    ``applied`` are the user's writes, ``writes`` Metacontroller's to objects that are no
+    Workspaces, ``rejected`` what the API server says no to, by Workspace. ``before`` and ``found``
+    are the Workspaces as they are at first and in the end, ``claims`` the Machines and NodeClaims
+    at both times, whoever made or removed them. ``failing`` says what goes wrong with a parent
+    again and again, ``foreign`` are children that are there and somebody else's, each with the
+    parent that wants it.
     """
 
+    applied: Mapping[Ref, Write]
     writes: Mapping[Ref, Write]
-    rejected: Mapping[Ref, str]
+    rejected: Mapping[Ref, tuple[Problem, ...]]
     before: Mapping[Ref, JsonObject]
     found: Mapping[Ref, JsonObject]
+    claims: tuple[Mapping[Ref, JsonObject], Mapping[Ref, JsonObject]]
     failing: Mapping[str, str]
-    foreign: tuple[JsonObject, ...]
+    foreign: tuple[tuple[Ref, JsonObject], ...]
 
 
 def play(world: World, catalog: Catalog) -> Played:
@@ -91,41 +98,79 @@ def play(world: World, catalog: Catalog) -> Played:
     require_nodes(world.observed)
     for obj in completed(world.observed):
         cluster.restore(obj)
-    mark, before = cluster.store.last_change, workspaces_in(cluster)
-    rejected: dict[Ref, str] = {}
+    mark, before, claims = cluster.store.last_change, workspaces_in(cluster), claims_in(cluster)
     for obj in world.beside:
         try:
-            cluster.apply(obj)
+            cluster.apply(beside(obj, cluster))
         except ApiError as error:
             raise Unforeseeable(str(error)) from error
-    for workspace in world.wanted:
-        known = cluster.store.get(workspace_ref(workspace))
-        try:
-            cluster.apply(over(workspace, known))
-        except ApiError as error:
-            rejected[workspace_ref(workspace)] = str(error)
+    rejected = {
+        workspace_ref(each): found
+        for each in world.wanted
+        if (found := tuple(apply_workspace(each, cluster)))
+    }
     try:
         cluster.run()
     except (HotLoop, MetacontrollerCrash) as error:
         raise Unforeseeable(f"the played cluster cannot go on: {error}") from error
+    changes = cluster.store.changes(mark)
     return Played(
-        writes=net(cluster.store.changes(mark)),
+        applied={
+            ref: write
+            for ref, write in net(changes, cluster.user.name).items()
+            if ref.kind != objects.NAMESPACES or ref in {objects.ref_of(e) for e in world.beside}
+        },
+        writes={
+            ref: write
+            for ref, write in net(changes, Metacontroller.name).items()
+            if ref.kind not in PARENTS
+        },
         rejected=rejected,
         before=before,
         found=workspaces_in(cluster),
+        claims=(claims, claims_in(cluster)),
         failing=failing(cluster),
         foreign=foreign(cluster),
     )
 
 
-def foreign(cluster: Cluster) -> tuple[JsonObject, ...]:
+def apply_workspace(workspace: JsonObject, cluster: Cluster) -> Iterator[Problem]:
+    """Apply a Workspace as kubectl does, or yield why the API server refuses it."""
+    known = cluster.store.get(workspace_ref(workspace))
+    wanted = over(workspace, known)
+    problems = [*edit_problems(known, wanted)] if known is not None else []
+    yield from problems
+    if problems:
+        return
+    try:
+        cluster.apply(wanted)
+    except ApiError as error:
+        field, colon, rest = str(error).partition(": ")
+        yield Problem(field=field if colon else "spec", message=rest or str(error))
+
+
+def beside(obj: JsonObject, cluster: Cluster) -> JsonObject:
+    """Return another object of a file as kubectl sends it, with its status where it says one."""
+    place = objects.namespace_of(obj) if objects.kind_of(obj).namespaced else ""
+    known = cluster.store.get(objects.ref_of(obj)._replace(namespace=place))
+    if known is None:
+        return obj
+    stored, given = ({k: v for k, v in each.items() if k != "status"} for each in (known, obj))
+    merged = applied_over(stored, given)
+    return {**merged, "status": obj["status"]} if "status" in obj else merged
+
+
+def foreign(cluster: Cluster) -> tuple[tuple[Ref, JsonObject], ...]:
     """Return the children that are wanted and stand under somebody else, or nobody."""
     parents = cluster.store.list_of(names.WORKSPACES) + cluster.store.list_of(objects.NAMESPACES)
     uids = {objects.uid_of(each) for each in parents}
-    wanted = (cluster.store.get(objects.ref_of(child)) for child in cluster.desired())
+    wanted = (
+        (parent, cluster.store.get(objects.ref_of(child)))
+        for parent, child in cluster.desired_by_parent()
+    )
     return tuple(
-        child
-        for child in wanted
+        (parent, child)
+        for parent, child in wanted
         if child is not None and (objects.controller_of(child) or {}).get("uid") not in uids
     )
 
@@ -150,20 +195,19 @@ def workspace_ref(workspace: JsonObject) -> Ref:
     return Ref(names.WORKSPACES, place, workspace["metadata"]["name"])
 
 
+def claims_in(cluster: Cluster) -> dict[Ref, JsonObject]:
+    """Return the Machines and NodeClaims as they are now."""
+    return {objects.ref_of(each): each for kind in CLAIMS for each in cluster.store.list_of(kind)}
+
+
 def over(workspace: JsonObject, known: JsonObject | None) -> JsonObject:
-    """Return a Workspace as ``kubectl apply`` sends it: labels and annotations of others stay."""
+    """Return a Workspace as ``kubectl apply`` sends it."""
     metadata = workspace["metadata"]
-    plain = {key: metadata[key] for key in ("name", "namespace") if metadata.get(key)}
-    before = known["metadata"] if known is not None else {}
-    merged = {
-        key: {**(before.get(key) or {}), **(metadata.get(key) or {})}
-        for key in ("labels", "annotations")
-        if metadata.get(key) or before.get(key)
-    }
-    uid = {"uid": metadata["uid"]} if known is None and metadata.get("uid") else {}
-    spec = {key: workspace[key] for key in names.SPEC_FIELDS if workspace.get(key) is not None}
+    kept = ("name", "namespace", "labels", "annotations", "uid")
+    plain = {key: metadata[key] for key in kept if metadata.get(key)}
+    spec = {key: workspace[key] for key in names.SPEC_FIELDS if key in workspace}
     kind = {"apiVersion": names.API_VERSION, "kind": names.KIND}
-    return {**kind, "metadata": {**plain, **merged, **uid}, **spec}
+    return applied_over(known, {**kind, "metadata": plain, **spec})
 
 
 def require_nodes(observed: Sequence[JsonObject]) -> None:
@@ -210,12 +254,12 @@ def uid_in_machines(namespace: str, observed: Sequence[JsonObject]) -> JsonObjec
     return {}
 
 
-def net(changes: Sequence[Change]) -> dict[Ref, Write]:
-    """Return what Metacontroller's writes to each object come to, statuses left aside."""
+def net(changes: Sequence[Change], writer: str) -> dict[Ref, Write]:
+    """Return what the writes of one writer to each object come to, statuses left aside."""
     found: dict[Ref, Write] = {}
     for change in changes:
         ref = objects.ref_of(change.obj)
-        if change.manager != Metacontroller.name or ref.kind in PARENTS:
+        if change.manager != writer:
             continue
         after = change.new
         if after is not None and objects.is_terminating(after):

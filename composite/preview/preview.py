@@ -10,15 +10,19 @@ from composite.models import JsonObject
 from composite.preview.api import (
     MemoryBudget,
     NodesChange,
+    ObjectChange,
     Preview,
     WorkspacePreview,
 )
 from composite.preview.changes import instance_type_of, object_change
-from composite.preview.playing import Played, World, Write, play, workspace_ref
+from composite.preview.client_apply import NOTE
+from composite.preview.effects import compared
+from composite.preview.playing import Played, World, Write, over, play, workspace_ref
 from composite.preview.sums import total
 from composite.prices import PriceTable, cost, times
 from composite.refusal import Problem
 from composite.simulate import Ref, controllers, objects
+from composite.simulate.admission import admitted
 from composite.simulate.provisioner import CLAIMS
 from composite.workspace.rules import named_preset, read_spec
 
@@ -52,25 +56,53 @@ def preview(world: World, catalog: Catalog, prices: PriceTable | None = None) ->
     played = play(world, catalog)
     by_owner = owned(played.writes)
     given = [workspace_ref(each) for each in world.wanted]
-    refs = [*dict.fromkeys(given), *sorted(by_owner.keys() - set(given))]
+    concerned = by_owner.keys() | moved_nodes(played)
+    refs = [*dict.fromkeys(given), *sorted(concerned - set(given))]
     about = About(played, world, catalog, prices)
     found = tuple(one(ref, by_owner.get(ref, {}), about) for ref in refs)
     return Preview(
+        applied=tuple(applied(about)),
         workspaces=found,
         total=total(found),
         currency=prices.currency if prices is not None else None,
     )
 
 
+def applied(about: About) -> Iterator[ObjectChange]:
+    """Yield the user's own writes; what differs only in its defaults is the same."""
+    for ref, write in sorted(about.played.applied.items()):
+        before, after = (told(each) for each in (write.before, write.after))
+        if before != after:
+            yield object_change(ref, Write(before, after, anew=False), (), about.world.observed)
+
+
+def told(obj: JsonObject | None) -> JsonObject | None:
+    """Return an object with its defaults, and without what kubectl notes of it and its status."""
+    if obj is None:
+        return None
+    annotations = obj["metadata"].get("annotations") or {}
+    kept = {key: value for key, value in annotations.items() if key != NOTE}
+    return admitted(compared(objects.with_metadata(obj, annotations=kept or None)))
+
+
+def moved_nodes(played: Played) -> set[Ref]:
+    """Return the Workspaces whose Machines come or go, whoever has them do so."""
+    before, after = played.claims
+    moved = [
+        each[ref] for ref in before.keys() ^ after.keys() for each in played.claims if ref in each
+    ]
+    return {ref for ref in map(workspace_of, moved) if ref.name}
+
+
 def given_as(ref: Ref, about: About) -> Given:
     """Return what the files say of a Workspace; what differs only in its defaults is the same."""
     if all(workspace_ref(each) != ref for each in about.world.wanted):
         return "not given"
-    before, found = about.played.before.get(ref), about.played.found.get(ref)
-    if before is None or found is None:
+    if ref not in about.played.before:
         return "new"
-    same = all(objects.same(before.get(key), found.get(key)) for key in names.SPEC_FIELDS)
-    return "same" if same and ref not in about.played.rejected else "edited"
+    write = about.played.applied.get(ref)
+    edited = write is not None and told(write.before) != told(write.after)
+    return "edited" if edited or ref in about.played.rejected else "same"
 
 
 def owned(writes: Mapping[Ref, Write]) -> dict[Ref, dict[Ref, Write]]:
@@ -99,14 +131,14 @@ def one(ref: Ref, writes: Mapping[Ref, Write], about: About) -> WorkspacePreview
     world, catalog = about.world, about.catalog
     found = about.played.found.get(ref)
     refused = tuple(refusals(ref, found, about.played))
-    made = nodes_of(write.after for write in writes.values() if write.before is None)
-    gone = nodes_of(write.before for write in writes.values() if write.after is None)
+    made, gone = (nodes_of(each) for each in moved_claims(ref, about.played))
     provisioner = catalog.provisioning.provisioner
     return WorkspacePreview(
         namespace=ref.namespace,
         name=ref.name,
         given=given_as(ref, about),
         refused=refused,
+        deleting=tuple(leaving(ref, about)),
         changes=tuple(
             object_change(each, write, controllers(provisioner), world.observed)
             for each, write in in_order(writes)
@@ -134,9 +166,7 @@ def in_order(writes: Mapping[Ref, Write]) -> list[tuple[Ref, Write]]:
 def refusals(ref: Ref, found: JsonObject | None, played: Played) -> Iterator[Problem]:
     """Yield why a Workspace is refused, by the API server or by us."""
     if ref in played.rejected:
-        text = played.rejected[ref]
-        field, colon, rest = text.partition(": ")
-        yield Problem(field=field, message=rest) if colon else Problem(field="spec", message=text)
+        yield from played.rejected[ref]
         return
     accepted = objects.condition_of(found, "Accepted") if found is not None else None
     if accepted is not None and accepted["status"] == "False":
@@ -145,13 +175,33 @@ def refusals(ref: Ref, found: JsonObject | None, played: Played) -> Iterator[Pro
             yield Problem(field=field if colon else "resource", message=rest or sentence)
 
 
-def nodes_of(claims: Iterable[JsonObject | None]) -> list[str]:
-    """Return the instance type of each Machine or NodeClaim among some objects."""
-    return [
-        instance_type_of(claim)
-        for claim in claims
-        if claim is not None and objects.kind_key(claim) in CLAIMS
-    ]
+def moved_claims(ref: Ref, played: Played) -> tuple[list[JsonObject], list[JsonObject]]:
+    """Return the Machines of a Workspace that come, and those that go, whoever writes them."""
+    before, after = (
+        {each: claim for each, claim in claims.items() if workspace_of(claim) == ref}
+        for claims in played.claims
+    )
+    come = [claim for each, claim in sorted(after.items()) if each not in before]
+    return come, [claim for each, claim in sorted(before.items()) if each not in after]
+
+
+def nodes_of(claims: Iterable[JsonObject]) -> list[str]:
+    """Return the instance type of each Machine or NodeClaim."""
+    return [instance_type_of(claim) for claim in claims]
+
+
+def leaving(ref: Ref, about: About) -> Iterator[str]:
+    """Yield a Workspace that is being deleted, and what goes with it."""
+    workspace = about.played.before.get(ref)
+    if workspace is None or not objects.is_terminating(workspace):
+        return
+    yield str(ref)
+    uid = objects.uid_of(workspace)
+    for obj in about.world.observed:
+        owner = objects.controller_of(obj)
+        its_own = owner is not None and owner.get("uid") == uid
+        if its_own or (objects.kind_key(obj) in CLAIMS and workspace_of(obj) == ref):
+            yield str(objects.ref_of(obj))
 
 
 def nodes_changes(
@@ -224,12 +274,8 @@ def fails(ref: Ref, played: Played) -> str:
     """Return what Metacontroller does not get done for a Workspace."""
     taken = [
         f"{child['kind']} {child['metadata']['name']}"
-        for child in played.foreign
-        if ref
-        in (
-            workspace_of(child),
-            Ref(ref.kind, objects.namespace_of(child), child["metadata"]["name"]),
-        )
+        for parent, child in played.foreign
+        if ref == (parent if parent.kind == names.WORKSPACES else workspace_of(child))
     ]
     if taken:
         return f"{', '.join(taken)}: there already and somebody else's, and so left alone"
@@ -247,5 +293,23 @@ def unknown(found: JsonObject, made: Sequence[str], about: About) -> Iterator[st
         yield "how much GPU memory the pod template needs"
     if made:
         yield "whether the cloud has the capacity, and you the quota"
+    if is_kept_unsaid(objects.ref_of(found), about):
+        yield (
+            "whether fields that the file leaves out shall go: they stay, for nothing says what "
+            "was applied before"
+        )
     if "tuning" in found:
         yield "when the training ends: its nodes are given back then"
+
+
+def is_kept_unsaid(ref: Ref, about: About) -> bool:
+    """Whether ``kubectl apply`` keeps what a file leaves out, for it finds no note of its own."""
+    before = about.played.before.get(ref)
+    given = next((each for each in about.world.wanted if workspace_ref(each) == ref), None)
+    if before is None or given is None or NOTE in (before["metadata"].get("annotations") or {}):
+        return False
+    wanted, kept = (
+        {key: each[key] for key in names.SPEC_FIELDS if each.get(key) is not None}
+        for each in map(admitted, (given, over(given, before)))
+    )
+    return not objects.same(wanted, kept)

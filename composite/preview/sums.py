@@ -19,7 +19,7 @@ def total(found: Sequence[WorkspacePreview]) -> Total:
         changed=sum(each.action == "changed" for each in changes),
         removed=sum(each.action == "removed" for each in changes),
         recreated=sum(each.action == "recreated" for each in changes),
-        restarts=sum(len(each.restarts) for each in found),
+        restarts=sum(len(each.restarts) for each in found) + sum(each.unseen for each in changes),
         nodes=summed,
         hourly=added([each.hourly for each in summed]),
         monthly=added([each.monthly for each in summed]),

@@ -214,14 +214,18 @@ class Cluster:
         Of all parents that live: first the Machines or NodeClaims, then the Services, the
         workloads, and the rest. Nothing while Metacontroller is stopped.
         """
+        return [child for _, child in self.desired_by_parent()]
+
+    def desired_by_parent(self) -> list[tuple[Ref, JsonObject]]:
+        """Return the same, each child with the parent for which it is wanted."""
         answers = self._metacontroller.answers if self._metacontroller is not None else {}
         found = [
-            ((*LISTING_ORDER, ref.kind).index(ref.kind), ref, child)
+            ((*LISTING_ORDER, ref.kind).index(ref.kind), ref, key.parent, child)
             for key, answer in answers.items()
             if (parent := self.store.get(key.parent)) and not objects.is_terminating(parent)
             for ref, child in placed_children(parent, answer)
         ]
-        return [child for _, _, child in sorted(found, key=lambda item: item[:2])]
+        return [(each[2], each[3]) for each in sorted(found, key=lambda item: item[:2])]
 
     def _drain(self) -> None:
         """Let everybody see what changed and act on it, until nobody has anything to do now."""

@@ -54,17 +54,23 @@ class Provisioner(WorldActor):
 
     def _make(self, claim: JsonObject) -> None:
         delays = self.world.delays
-        if not self.passed(claim, "launch", delays.launch):
+        if objects.status_of(claim).get("nodeName"):
+            self._initialize(claim)
+        elif not self.passed(claim, "launch", delays.launch):
             self._report(claim, 0)
         elif "providerID" not in objects.status_of(claim) and self._is_unavailable(claim):
             self._give_up(claim)
         elif not self.passed(claim, "register", delays.register_):
             self._report(claim, 1)
         else:
-            node = self._node(claim)
-            if not self.passed(claim, "initialize", delays.initialize):
-                self._report(claim, 2)
-                return
+            self._initialize(claim)
+
+    def _initialize(self, claim: JsonObject) -> None:
+        """Bring up the Node that a claim has, or give it one."""
+        node = self._node(claim)
+        if not self.passed(claim, "initialize", self.world.delays.initialize):
+            self._report(claim, 2)
+        else:
             ready = condition("Ready", "True", "KubeletReady", "kubelet is posting ready status")
             self.write_status(node, self._with_conditions(node, ready))
             self._report(claim, 3)
@@ -91,9 +97,9 @@ class Provisioner(WorldActor):
             conditions.append(condition("Ready", "Unknown", reason, f"{prefix}{lacking}=Unknown"))
         status = self._with_conditions(claim, *conditions)
         if steps > 0:
-            status["providerID"] = _provider_id(claim)
+            status.setdefault("providerID", _provider_id(claim))
         if steps > 1:
-            status["nodeName"] = node_name(claim)
+            status["nodeName"] = given_node(claim)
         self.write_status(claim, status)
 
     def _with_conditions(self, obj: JsonObject, *conditions: JsonObject) -> JsonObject:
@@ -140,7 +146,7 @@ class Provisioner(WorldActor):
         finalizers = claim["metadata"].get("finalizers") or ()
         if FINALIZER not in finalizers:
             return
-        node = self.store.get(Ref(names.NODES, "", node_name(claim)))
+        node = self.store.get(Ref(names.NODES, "", given_node(claim)))
         if node is not None and not objects.is_terminating(node):
             self.store.delete(objects.ref_of(node))
         launched = "providerID" in objects.status_of(claim)
@@ -150,7 +156,7 @@ class Provisioner(WorldActor):
 
     def _node(self, claim: JsonObject) -> JsonObject:
         """Return the Node of a claim, made on first need and not Ready at first."""
-        name = node_name(claim)
+        name = given_node(claim)
         known = self.store.get(Ref(names.NODES, "", name))
         if known is not None:
             return known
@@ -215,6 +221,11 @@ def is_provisioned(node: JsonObject) -> bool:
     """Tell whether a Node was made for a claim, and not given."""
     owner = objects.controller_of(node)
     return owner is not None and f"{owner['kind']}.{owner['apiVersion']}" in CLAIMS
+
+
+def given_node(claim: JsonObject) -> str:
+    """Return the name of a claim's Node: as its status says, else as it will be."""
+    return objects.status_of(claim).get("nodeName") or node_name(claim)
 
 
 def node_name(claim: JsonObject) -> str:

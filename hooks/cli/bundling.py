@@ -2,19 +2,17 @@
 
 import gzip
 import io
-import sys
 import tarfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
 import click
-from rich.status import Status
 
 from composite.models import JsonObject
+from composite.redaction import Redactor
 from composite.simulate import objects
 from composite.simulate.errors import ApiError
 from composite.simulate.objects import WORKSPACE, Ref
@@ -25,8 +23,10 @@ from hooks.cli.answering import read_time
 from hooks.cli.cleaning import Api
 from hooks.cli.errors import Failed
 from hooks.cli.options import catalog_of, settings_of
-from hooks.cli.output import as_json, console
+from hooks.cli.output import as_json, print_bytes, print_text
+from hooks.cli.patience import waiting
 from hooks.cli.recordings import MANIFEST
+from hooks.cli.saving import FOR_THE_OWNER, save
 from hooks.cli.snapshot import Snapshot
 from hooks.dev.discovery import Discovery
 from hooks.recording.exchange import (
@@ -37,7 +37,6 @@ from hooks.recording.exchange import (
     recorded,
     stamp,
 )
-from hooks.recording.redaction import Redactor
 
 FORMAT = "metakaito.bundle/v1"
 STANDARD_OUTPUT = "-"
@@ -68,13 +67,13 @@ def write_bundle(api: Api, namespace: str, name: str, output: Path | None) -> No
         found = bundle(api, namespace, name, read_time())
     content = archive(folder, found.files)
     file = str(output) if output is not None else f"{folder}.tar.gz"
+    lines = "".join(f"{line}\n" for line in (*told(found), f"wrote {file}"))
     if file == STANDARD_OUTPUT:
-        sys.stdout.buffer.write(content)
+        print_bytes(content)
+        click.echo(lines, nl=False, err=True)
     else:
-        save(Path(file), content)
-    for line in told(found):
-        click.echo(line, err=file == STANDARD_OUTPUT)
-    click.echo(f"wrote {file}", err=file == STANDARD_OUTPUT)
+        save(Path(file), content, FOR_THE_OWNER)
+        print_text(lines)
 
 
 def bundle(api: Api, namespace: str, name: str, now: datetime) -> Bundle:
@@ -162,34 +161,9 @@ def archive(folder: str, files: Mapping[str, bytes]) -> bytes:
     return whole.getvalue()
 
 
-def save(path: Path, content: bytes) -> None:
-    """
-    Write a file that only its owner can read.
-
-    Raises:
-        Failed: It cannot be written.
-
-    """
-    try:
-        path.touch(mode=0o600)
-        path.write_bytes(content)
-    except OSError as error:
-        raise Failed(f"{path}: cannot be written: {error.strerror}") from None
-
-
 def told(found: Bundle) -> Iterator[str]:
     """Yield what is in a bundle, for whoever asked for it."""
     yield f"{found.requests} requests, {found.objects} objects"
     hidden = ", ".join(f"{what} ({count})" for what, count in sorted(found.hidden.items()))
     yield f"redacted: {hidden or 'nothing'}"
     yield from (f"noted: {note}" for note in found.notes)
-
-
-@contextmanager
-def waiting(what: str) -> Iterator[None]:
-    """Say what is done, to whoever waits at a terminal."""
-    if not sys.stderr.isatty():
-        yield
-        return
-    with Status(what, console=console(err=True)):
-        yield

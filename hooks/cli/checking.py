@@ -27,7 +27,9 @@ from hooks.cli.options import catalog_of
 from hooks.cli.output import as_json, print_text
 from hooks.cli.positions import field_line
 from hooks.cli.refusals import name_of, notes, problems, split
+from hooks.cli.rendering import require_readable
 from hooks.cli.sarif import Finding, sarif_log
+from hooks.cli.worlds import is_named
 from hooks.settings import Settings
 
 # A file with neither of these holds no Workspace, and need not even be YAML: a template, say.
@@ -122,7 +124,7 @@ def verdicts(
         each.content
         for source in {**around, **sources}.values()
         for each in source.manifests
-        if is_known(each.content)
+        if is_named(each) and is_readable(each)
     ]
     found = []
     for source in sources.values():
@@ -150,10 +152,13 @@ def is_ours(manifest: Manifest) -> bool:
     )
 
 
-def is_known(obj: JsonObject) -> bool:
-    """Whether an object says what it is called, so that a Workspace can name it."""
-    metadata = obj.get("metadata")
-    return isinstance(metadata, dict) and isinstance(metadata.get("name"), str)
+def is_readable(manifest: Manifest) -> bool:
+    """Whether an object has the shape of its kind; no API server would take another."""
+    try:
+        require_readable(manifest)
+    except Failed:
+        return False
+    return True
 
 
 def twice(manifest: Manifest, other: Manifest) -> list[Problem]:
@@ -166,7 +171,7 @@ def twice(manifest: Manifest, other: Manifest) -> list[Problem]:
 
 def finding(manifest: Manifest, problem: Problem, documents: Sequence[yaml.Node]) -> Finding:
     """Return a problem with the line of its field, or of what would hold the field."""
-    line = field_line(documents, manifest.line, problem.field)
+    line = field_line(documents, manifest, problem.field)
     return Finding(manifest.file, line, name_of(manifest), problem.field, problem.message)
 
 

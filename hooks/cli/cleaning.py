@@ -15,7 +15,6 @@ from composite.simulate.controllers import CLAIMS
 from composite.simulate.errors import ApiError, NotFoundError
 from composite.simulate.objects import WORKSPACE, Kind, is_terminating, labels_of, status_of
 from hooks.cli.errors import Failed, Refused
-from hooks.in_cluster import InCluster
 
 # Metacontroller's own, on what a DecoratorController made.
 # https://metacontroller.github.io/metacontroller/api/decoratorcontroller.html
@@ -92,6 +91,8 @@ def connect(kubeconfig: Path | None, context: str | None, *, in_cluster: bool) -
 
     """
     if in_cluster:
+        from hooks.in_cluster import InCluster  # noqa: PLC0415  (see the package)
+
         return InCluster()
     try:
         from hooks.dev.api import Api as FromKubeconfig  # noqa: PLC0415  (an optional extra)
@@ -101,7 +102,7 @@ def connect(kubeconfig: Path | None, context: str | None, *, in_cluster: bool) -
     try:
         return FromKubeconfig(kubeconfig, context, connections=1)
     except NoClusterError as error:
-        raise Failed(str(error)) from None
+        raise Failed(f"--kubeconfig: {error}") from None
 
 
 def clean(

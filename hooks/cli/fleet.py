@@ -4,53 +4,60 @@ The work of ``plan --fleet``: what an upgrade from another metakaito would do to
 The other one plays each file until all serves, this one says what it would change then.
 """
 
-import json
 import os
-import subprocess
-import sys
-import zipfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from pydantic import Field
 
+from composite import names
 from composite.catalog import Catalog
-from composite.models import JsonObject, Value
+from composite.models import Value
 from composite.preview.api import WorkspacePreview
 from composite.preview.effects import Effect
 from composite.preview.sums import added
 from composite.prices import PriceTable
 from composite.simulate import START
 from hooks.cli.errors import OK, REFUSED, Failed
-from hooks.cli.files import read_manifests
-from hooks.cli.output import as_table, console, print_text
+from hooks.cli.files import Manifest, read_manifests
+from hooks.cli.other import Other, other_in, version_of, world_of
+from hooks.cli.output import as_table, print_text
+from hooks.cli.patience import waiting
 from hooks.cli.planning import CHANGES, expanded, foreseen
-from hooks.cli.worlds import is_workspace
+from hooks.cli.worlds import is_workspace, require_distinct, require_identity
 
-Outcome = Literal["refused", "recreated", "rolled", "changed", "unchanged"]
-OUTCOMES: tuple[Outcome, ...] = ("refused", "recreated", "rolled", "changed", "unchanged")
-MEANING = {
+Outcome = Literal[
+    "refused",
+    "failing",
+    "lost",
+    "recreated",
+    "rolled",
+    "added",
+    "disturbed",
+    "changed",
+    "unchanged",
+]
+MEANING: dict[Outcome, str] = {
     "refused": "would be refused, and stays as it is",
-    "recreated": "loses a node or a workload, or gets another",
-    "rolled": "is started anew",
-    "changed": "is written to, and goes on serving",
+    "failing": "is written to again and again, and never as it should be",
+    "lost": "loses a node or a workload, and gets no other",
+    "recreated": "a node or a workload of it is removed and made again",
+    "rolled": "its pods are started anew",
+    "added": "gets one more node or workload",
+    "disturbed": "goes on, and its replicas or how they are reached change",
+    "changed": "is written to, and goes on as it does",
     "unchanged": "is not touched",
 }
-PROGRAM = "metakaito"
-# So long one file may take.
-SECONDS = 300
-
-
-class Other(NamedTuple):
-    """Another metakaito: how it is called, and from where."""
-
-    command: tuple[str, ...]
-    folder: Path | None
+# What costs a node or a start; all else is written in a moment.
+COSTLY = (
+    frozenset({names.MACHINES, names.NODECLAIMS}),
+    frozenset({names.DEPLOYMENTS, names.STATEFULSETS, names.JOBS}),
+)
 
 
 class Member(Value):
@@ -94,6 +101,7 @@ def print_impact(
 
     Raises:
         Failed: The other one cannot be run, or does not bring a Workspace up.
+        Refused: Two objects of a file have one name.
 
     """
     with TemporaryDirectory(prefix="metakaito-fleet-") as folder:
@@ -108,24 +116,6 @@ def print_impact(
     return OK if found.counts["unchanged"] == len(found.members) else CHANGES
 
 
-def other_in(path: Path, folder: Path) -> Other:
-    """
-    Return how to call the metakaito of a virtual environment, or of a wheel with our libraries.
-
-    Raises:
-        Failed: It is neither.
-
-    """
-    program = path / ("Scripts" if os.name == "nt" else "bin") / PROGRAM
-    if program.exists():
-        return Other((str(program.absolute()),), None)
-    if path.suffix == ".whl" and path.is_file():
-        with zipfile.ZipFile(path) as wheel:
-            wheel.extractall(folder)
-        return Other((sys.executable, "-m", "hooks.cli"), folder)
-    raise Failed(f"--from {path}: is no virtual environment with {PROGRAM} in it, and no wheel")
-
-
 def report(
     other: Other,
     fleet: Path,
@@ -138,71 +128,52 @@ def report(
 
     Raises:
         Failed: The other one cannot be run, or does not bring a Workspace up.
+        Refused: Two objects of a file have one name.
 
     """
-    version = called(other, "--version").stdout.split()[-1]
-    files = [
-        file
-        for file in expanded(str(fleet), recursive=True)
-        if any(map(is_workspace, read_manifests(file)))
-    ]
-    if not files:
-        raise Failed(f"--fleet {fleet}: holds no Workspace")
+    files = worlds_in(fleet)
+    version = version_of(other)
     members: list[Member] = []
-    with (
-        console(err=True).status("") as status,
-        ThreadPoolExecutor(os.cpu_count() or 1) as pool,
-    ):
-        played = pool.map(lambda file: world_of(other, file, options), files)
-        for number, (file, world) in enumerate(zip(files, played, strict=True), start=1):
-            status.update(f"{number} of {len(files)}: {file}")
-            now = START + timedelta(seconds=world["seconds"])
-            plan = foreseen(read_manifests(file), world["objects"], catalog, prices, now)
-            members += [member(file, each) for each in plan.workspaces]
+    with waiting(f"0 of {len(files)} files") as tell, ThreadPoolExecutor(os.cpu_count()) as pool:
+        played = {file: pool.submit(world_of, other, file, options) for file in files}
+        try:
+            for number, (file, manifests) in enumerate(files.items(), start=1):
+                world = played[file].result()
+                now = START + timedelta(seconds=world.seconds)
+                plan = foreseen(manifests, world.objects, catalog, prices, now)
+                members += [member(file, each) for each in plan.workspaces]
+                tell(f"{number} of {len(files)} files")
+        finally:
+            # Where one fails nobody waits for the others.
+            pool.shutdown(cancel_futures=True)
     counts = Counter(each.outcome for each in members)
     return Report(
         version=version,
-        counts={outcome: counts[outcome] for outcome in OUTCOMES},
+        counts={outcome: counts[outcome] for outcome in MEANING},
         hourly=added([each.hourly for each in members]),
         members=tuple(members),
     )
 
 
-def world_of(other: Other, file: str, options: Sequence[str]) -> JsonObject:
+def worlds_in(fleet: Path) -> dict[str, list[Manifest]]:
     """
-    Return the end of a play by the other one: ``objects``, and after how many ``seconds``.
+    Return the objects of each file of a fleet in which a Workspace is.
 
     Raises:
-        Failed: It does not bring the Workspaces of a file up.
+        Failed: There is none, or a file cannot be read.
+        Refused: Two objects of a file have one name.
 
     """
-    done = called(other, "simulate", str(Path(file).absolute()), *options, "--output", "json")
-    if done.returncode != 0:
-        last = (done.stderr.strip().splitlines() or ["without a word"])[-1]
-        raise Failed(f"{file}: the other metakaito does not bring it up: {last}")
-    found: JsonObject = json.loads(done.stdout)
+    every = {file: read_manifests(file) for file in expanded(str(fleet), recursive=True)}
+    found = {file: inside for file, inside in every.items() if any(map(is_workspace, inside))}
+    if not found:
+        raise Failed(f"--fleet {fleet}: holds no Workspace")
+    for inside in found.values():
+        for each in inside:
+            if not is_workspace(each):
+                require_identity(each)
+        require_distinct(inside)
     return found
-
-
-def called(other: Other, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """
-    Run the other one.
-
-    Raises:
-        Failed: It cannot be, or does not end.
-
-    """
-    try:
-        return subprocess.run(  # noqa: S603  (a program of the user's choice)
-            (*other.command, *arguments),
-            cwd=other.folder,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise Failed(f"--from: {error}") from None
 
 
 def member(file: str, one: WorkspacePreview) -> Member:
@@ -219,19 +190,31 @@ def member(file: str, one: WorkspacePreview) -> Member:
 
 def outcome(one: WorkspacePreview) -> Outcome:
     """Return the worst that becomes of a Workspace."""
-    if one.refused:
-        return "refused"
-    if one.nodes or any(each.action in {"removed", "recreated"} for each in one.changes):
-        return "recreated"
     effects = {field.effect for each in one.changes for field in each.fields}
-    if one.restarts or effects & {Effect.ROLLED, Effect.RECREATED}:
-        return "rolled"
-    return "changed" if one.changes else "unchanged"
+    done = [actions(one, kinds) for kinds in COSTLY]
+    found: dict[Outcome, bool] = {
+        "refused": bool(one.refused),
+        "failing": bool(one.fails) or Effect.REFUSED in effects,
+        "lost": any(each["removed"] > each["added"] for each in done),
+        "recreated": any(each["removed"] or each["recreated"] for each in done)
+        or Effect.RECREATED in effects,
+        "rolled": bool(one.restarts) or Effect.ROLLED in effects,
+        "added": any(each["added"] for each in done),
+        "disturbed": Effect.DISTURBED in effects,
+        "changed": bool(one.changes),
+    }
+    return next((name for name, so in found.items() if so), "unchanged")
+
+
+def actions(one: WorkspacePreview, kinds: Container[str]) -> Counter[str]:
+    """Return how often what becomes of objects of some kinds."""
+    return Counter(each.action for each in one.changes if f"{each.kind}.{each.apiVersion}" in kinds)
 
 
 def because(one: WorkspacePreview) -> Iterator[str]:
-    """Yield the objects and fields that would be written, or why it is refused."""
+    """Yield the objects and fields that would be written, or why that is refused or fails."""
     yield from map(str, one.refused)
+    yield from filter(None, [one.fails])
     for each in one.changes:
         what = f"{each.kind} {each.name}"
         yield from (f"{what}: {field.path}" for field in each.fields)
@@ -241,17 +224,25 @@ def because(one: WorkspacePreview) -> Iterator[str]:
 
 def lines(found: Report, prices: PriceTable | None) -> Iterator[str]:
     """Yield the report for people."""
-    yield f"From metakaito {found.version} to this one, {len(found.members)} Workspaces:"
+    count = len(found.members)
+    workspaces = f"{count} Workspace{'' if count == 1 else 's'}"
+    yield f"From metakaito {found.version} to this one, {workspaces}:"
     yield ""
-    rows = [(found.counts[name], name, MEANING[name]) for name in OUTCOMES]
+    rows = [(found.counts[name], name, meaning) for name, meaning in MEANING.items()]
     yield from as_table(("WORKSPACES", "OUTCOME", "WHICH MEANS IT"), rows).splitlines()
     touched = [each for each in found.members if each.outcome != "unchanged"]
-    for name in OUTCOMES:
+    for name in MEANING:
         for each in (one for one in touched if one.outcome == name):
             yield ""
             yield f"{name}: {each.namespace}/{each.name} ({each.file})"
             yield from (f"  {text}" for text in each.because)
     yield ""
-    currency = prices.currency if prices is not None else ""
-    amount = "unknown" if found.hourly is None else f"{found.hourly:+,.3f} {currency} an hour"
-    yield f"Price of all nodes: {amount}"
+    yield f"Price of all nodes: {price(found.hourly, prices)}"
+
+
+def price(hourly: float | None, prices: PriceTable | None) -> str:
+    """Return what is paid more, or less."""
+    if hourly is None:
+        return "unknown"
+    currency = f" {prices.currency}" if prices is not None else ""
+    return f"{hourly:+,.3f}{currency} an hour"

@@ -4,12 +4,13 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from hooks.cli.errors import Enough
+from hooks.cli.errors import Enough, Failed
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,14 +31,44 @@ def print_text(text: str) -> None:
 
     Raises:
         Enough: Nobody reads it any more.
+        Failed: It cannot be written: the disk is full.
+
+    """
+    with writing_told():
+        click.echo(text, nl=False)
+
+
+def print_bytes(content: bytes) -> None:
+    """
+    Write bytes to standard output.
+
+    Raises:
+        Enough: Nobody reads them any more.
+        Failed: They cannot be written: the disk is full.
+
+    """
+    with writing_told():
+        click.echo(content, nl=False)
+
+
+@contextmanager
+def writing_told() -> Iterator[None]:
+    """
+    Say why standard output cannot be written to.
+
+    Raises:
+        Enough: Nobody reads it any more.
+        Failed: Another reason.
 
     """
     try:
-        click.echo(text, nl=False)
-    except BrokenPipeError:
+        yield
+    except OSError as error:
         # Python would complain once more when it flushes at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise Enough from None
+        if isinstance(error, BrokenPipeError):
+            raise Enough from None
+        raise Failed(f"standard output: cannot be written: {error.strerror or error}") from None
 
 
 def as_json(value: object) -> str:

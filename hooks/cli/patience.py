@@ -1,15 +1,18 @@
-"""Progress for whoever waits: at a terminal, once a play takes longer than a moment."""
+"""Progress for whoever waits: at a terminal, once something takes longer than a moment."""
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Timer
 from time import monotonic
-from typing import Self
-
-from rich.status import Status
+from typing import TYPE_CHECKING, Self
 
 from composite.models import JsonObject
 from composite.simulate import Clock, Hooks
 from hooks.cli.output import console
-from hooks.cli.story import clock_time
+
+if TYPE_CHECKING:
+    from rich.status import Status
 
 PATIENCE_SECONDS = 2.0
 
@@ -37,9 +40,44 @@ class Patience:
         if self._status is not None:
             self._status.update(self._text())
         elif monotonic() - self._started > PATIENCE_SECONDS and sys.stderr.isatty():
-            self._status = Status(self._text(), console=console(err=True))
-            self._status.start()
+            self._status = started(self._text())
         return self._hooks.call(path, body)
 
     def _text(self) -> str:
+        from hooks.cli.story import clock_time  # noqa: PLC0415  (see the package)
+
         return f"playing, it is {clock_time(self._clock.seconds)}, {self._asked} requests"
+
+
+@contextmanager
+def waiting(what: str) -> Iterator[Callable[[str], None]]:
+    """Say what is done, once that takes a while; what is yielded takes another word for it."""
+    said = [what]
+    shown: list[Status] = []
+    timer = Timer(PATIENCE_SECONDS, lambda: shown.append(started(said[-1])))
+    timer.daemon = True
+    if sys.stderr.isatty():
+        timer.start()
+
+    def say(text: str) -> None:
+        said.append(text)
+        for status in shown:
+            status.update(text)
+
+    try:
+        yield say
+    finally:
+        timer.cancel()
+        if timer.is_alive():  # it may be starting the status just now
+            timer.join()
+        for status in shown:
+            status.stop()
+
+
+def started(text: str) -> "Status":
+    """Return a status that shows on standard error that something is done."""
+    from rich.status import Status  # noqa: PLC0415  (see the package)
+
+    status = Status(text, console=console(err=True))
+    status.start()
+    return status

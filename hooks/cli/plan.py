@@ -1,5 +1,7 @@
 """``plan``: what applying Workspaces would do."""
 
+import gc
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -15,6 +17,10 @@ from hooks.cli.options import (
     settings_options,
 )
 
+# What a plan makes, models first of all, is used to its end: looking for garbage as often as Python
+# does takes a fifth of it.
+OBJECTS_PER_COLLECTION = 50_000
+
 OBSERVED = click.option(
     "--observed",
     multiple=True,
@@ -28,25 +34,42 @@ OBSERVED = click.option(
 CLUSTER = click.option(
     "--cluster",
     is_flag=True,
-    help="Read what there is from the cluster of the kubeconfig; nothing is written.",
+    help="Read what there is from the cluster of the kubeconfig, and with which settings the hooks "
+    "answer there, where no option says otherwise; nothing is written.",
+)
+
+BASE = click.option(
+    "--base",
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path),
+    metavar="FILE|DIRECTORY",
+    help="What there is: what these files become once all serves, such as those of another branch. "
+    "May be given several times.",
 )
 
 
 @click.command(short_help="Say what applying Workspaces would do, need and cost.")
 @click.argument("files", nargs=-1, type=FILE, metavar="[FILE|DIRECTORY|- ...]")
 @OBSERVED
+@BASE
 @CLUSTER
 @KUBECONFIG
 @CONTEXT
 @settings_options
 @REGION
 @PRICES
-@click.option("-R", "--recursive", is_flag=True, help="Read directories within directories, too.")
+@click.option(
+    "-R",
+    "--recursive",
+    is_flag=True,
+    help="Read directories within directories, too; --fleet and --observed always do.",
+)
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Keep the plan, so that --check can tell later whether it still holds.",
+    help="Keep the plan, so that --check can tell later whether it still holds. With --check "
+    "it is kept only if nothing has moved.",
 )
 @click.option(
     "--check",
@@ -73,6 +96,7 @@ def plan(  # noqa: PLR0913  (one for each option)
     *,
     files: tuple[str, ...],
     observed: tuple[Path, ...],
+    base: tuple[Path, ...],
     cluster: bool,
     kubeconfig: Path | None,
     context: str | None,
@@ -95,7 +119,7 @@ def plan(  # noqa: PLR0913  (one for each option)
     forces them. Values of variables are hidden, for they may be secrets. Prices are for nodes on
     demand; one that is not known is "unknown", never zero. SARIF has what is refused.
 
-    What there is comes from --cluster, or from --observed with a file that was made so:
+    What there is comes from --cluster, from --base, or from --observed with a file made so:
       kubectl get workspaces,machines,nodes,pods,deployments,statefulsets,services,\
         controllerrevisions,configmaps,jobs,namespaces -A -o yaml > cluster.yaml
 
@@ -103,7 +127,7 @@ def plan(  # noqa: PLR0913  (one for each option)
       metakaito plan workspace.yaml
       metakaito plan examples/ --region westeurope
       metakaito plan workspace.yaml --cluster
-      metakaito plan workspace.yaml --observed cluster.yaml -o markdown
+      metakaito plan deploy/ --base ../main/deploy/ -o markdown
       metakaito plan workspace.yaml --observed cluster.yaml --out plan.json
       metakaito plan workspace.yaml --observed cluster-now.yaml --check plan.json
       metakaito plan --fleet workspaces/ --from ../metakaito-0.1/.venv
@@ -113,23 +137,30 @@ def plan(  # noqa: PLR0913  (one for each option)
 
     """
     if fleet is not None or other is not None:
-        if (
-            fleet is None
-            or other is None
-            or files
-            or observed
-            or cluster
-            or output not in {"text", "json"}
-        ):
-            raise click.UsageError(
-                "--fleet and --from go together, and with no FILE, --observed or --cluster; "
-                "what they print is text or json"
-            )
+        require_fleet_alone(
+            output,
+            {
+                "FILE": files,
+                "--observed": observed,
+                "--base": base,
+                "--cluster": cluster,
+                "--kubeconfig": kubeconfig,
+                "--context": context,
+                "--out": out,
+                "--check": kept,
+            },
+        )
+        if fleet is None or other is None:
+            missing, given = ("--fleet", "--from") if fleet is None else ("--from", "--fleet")
+            raise click.UsageError(f"{given} goes together with {missing}, which is missing")
         return impact(fleet, other, region, prices, output, flags)
+    gc.set_threshold(OBJECTS_PER_COLLECTION)
     if not files:
         raise click.UsageError("Missing argument 'FILE|DIRECTORY|- ...'")
-    if cluster and observed:
-        raise click.UsageError("--cluster and --observed both say what there is: give one of them")
+    sources = {"--cluster": cluster, "--observed": observed, "--base": base}
+    several = [name for name, value in sources.items() if value]
+    if len(several) > 1:
+        raise click.UsageError(f"{' and '.join(several)} all say what there is: give one of them")
     if not cluster and (kubeconfig or context):
         raise click.UsageError("--kubeconfig and --context say which cluster: give --cluster too")
     api = None
@@ -139,8 +170,21 @@ def plan(  # noqa: PLR0913  (one for each option)
         api = connect(kubeconfig, context, in_cluster=False)
     from hooks.cli.planning import Asked, print_plan  # noqa: PLC0415  (see the package)
 
-    asked = Asked(files, observed, api, region, prices, recursive, out, kept)
+    explicit = {name: value for name, value in flags.items() if value is not None}
+    asked = Asked(files, observed, api, region, prices, recursive, out, kept, base, explicit)
     return print_plan(asked, settings_of(**flags), output)
+
+
+def require_fleet_alone(output: str, others: Mapping[str, object]) -> None:
+    """Refuse what means nothing for a fleet, by its name."""
+    given = [name for name, value in others.items() if value]
+    if given:
+        raise click.UsageError(
+            f"{', '.join(given)}: not with --fleet, which asks about its own directory as the "
+            "metakaito of --from has made it"
+        )
+    if output not in {"text", "json"}:
+        raise click.UsageError(f"-o {output}: not with --fleet, which prints text or json")
 
 
 def impact(
@@ -157,7 +201,9 @@ def impact(
     from hooks.cli.pricing import find_prices  # noqa: PLC0415
 
     settings = settings_of(**flags)
-    given = {name: value for name, value in flags.items() if value is not None}
+    # Also what a variable says, which is from where we run, and the other one runs elsewhere.
+    given = {**flags, "presets": settings.presets}
+    given = {name: value for name, value in given.items() if value is not None}
     options = [text for name, value in given.items() for text in (f"--{name}", absolute(value))]
     table = find_prices(region, prices, settings)
     return print_impact(fleet, other, options, catalog_of(settings), table, output)

@@ -1,7 +1,7 @@
 """A plan as text: a block for each Workspace, and the sums."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from composite.differences import ABSENT, Difference, shown
@@ -25,7 +25,9 @@ GIVEN = {
     "same": "is as it is there",
     "not given": "is affected",
 }
+APPLIED = "Applied from the files:"
 BAR = 20
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 # What lines up.
 FIELDS = ("kind", "name")
 COLOURS = (
@@ -34,7 +36,7 @@ COLOURS = (
     (r"^  [-±] .*", "red"),
     (r"^  refused: .*", "bold red"),
     (r"^      restarts .*", "bold red"),
-    (r"^  (Waits|Fails) .*", "red"),
+    (r"^  (Waits|Fails|Deleting) .*", "red"),
     (r"^(Workspace|Plan:).*", "bold"),
 )
 
@@ -51,17 +53,30 @@ def coloured(text: str) -> "Text":
 
 def written(plan: Preview, about: Sequence[str]) -> str:
     """Return the whole plan; ``about`` are sentences about the prices."""
-    blocks = ["\n".join(block(each, plan.currency)) for each in plan.workspaces]
-    sums = "\n".join(total(plan.total, plan.currency))
+    blocks = [block(each, plan.currency) for each in plan.workspaces]
     priced = any(each.nodes for each in plan.workspaces)
-    return "\n\n".join([*blocks, sums, *(["\n".join(about)] if priced else [])]) + "\n"
+    mine = [*user_writes(plan)]
+    parts: list[Iterable[str]] = [[APPLIED, *mine]] if mine else []
+    parts += [*blocks, total(plan.total, plan.currency), *([about] if priced else [])]
+    return "\n\n".join("\n".join(map(one_line, part)) for part in parts) + "\n"
+
+
+def one_line(text: str) -> str:
+    """Return a line that moves no cursor and ends where it ends, whoever has written it."""
+    return UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def state(one: WorkspacePreview) -> str:
+    """Return what is the matter with a Workspace."""
+    if one.refused:
+        return "is refused"
+    written_too = "nothing else" if one.given == "edited" else "nothing"
+    return f"{GIVEN[one.given]}{'' if one.changes else f'; {written_too} is written'}"
 
 
 def block(one: WorkspacePreview, currency: str | None) -> Iterator[str]:
     """Yield the lines about one Workspace."""
-    state = "is refused" if one.refused else GIVEN[one.given]
-    nothing = "" if one.changes or one.refused else "; nothing is written"
-    yield f"Workspace {one.namespace}/{one.name} {state}{nothing}"
+    yield f"Workspace {one.namespace}/{one.name} {state(one)}"
     for problem in one.refused:
         yield f"  refused: {problem}"
     if one.changes:
@@ -82,8 +97,16 @@ def change(one: ObjectChange, widths: Sequence[int]) -> Iterator[str]:
     yield f"  {SIGNS[one.action]} {'   '.join(columns)}".rstrip()
     for each in one.fields:
         yield f"      {each.path}: {values(each.before, each.after)}"
-    if one.restarts:
-        yield f"      restarts {', '.join(one.restarts)}{because(one)}"
+    if one.restarts or one.unseen:
+        yield f"      restarts {pods(one)}{because(one)}"
+
+
+def pods(one: ObjectChange) -> str:
+    """Return the names of the pods that restart, or how many it has by its status."""
+    if not one.unseen:
+        return ", ".join(one.restarts)
+    counted = f"{one.unseen} pod{'' if one.unseen == 1 else 's'}"
+    return f"{counted} by its status (none is in what is observed)"
 
 
 def because(one: ObjectChange) -> str:
@@ -103,6 +126,8 @@ def values(before: object, after: object) -> str:
 
 def facts_of(one: WorkspacePreview, currency: str | None) -> Iterator[tuple[str, str]]:
     """Yield what a Workspace needs, each with a name."""
+    if one.deleting:
+        yield "Deleting", deleting(one)
     for each in one.nodes:
         yield "Nodes", f"{nodes(each)}: {price(each, currency)}"
     if one.keeps:
@@ -115,6 +140,26 @@ def facts_of(one: WorkspacePreview, currency: str | None) -> Iterator[tuple[str,
         yield "Fails", one.fails
     for sentence in one.unknown:
         yield "Not known", sentence
+
+
+def deleting(one: WorkspacePreview) -> str:
+    """Return what goes with a Workspace that is on its way out."""
+    others = ", ".join(one.deleting[1:])
+    rest = f"; with it goes {others}" if others else ""
+    return f"it is being deleted, and applying a file does not bring it back{rest}"
+
+
+def user_objects(plan: Preview) -> list[ObjectChange]:
+    """Return what applying the files writes itself, but for Workspaces that are new."""
+    return [e for e in plan.applied if e.kind != "Workspace" or e.action != "added"]
+
+
+def user_writes(plan: Preview) -> Iterator[str]:
+    """Yield the lines about that."""
+    listed = user_objects(plan)
+    widths = [max((len(getattr(e, field)) for e in listed), default=0) for field in FIELDS]
+    for each in listed:
+        yield from change(each, widths)
 
 
 def nodes(one: NodesChange) -> str:

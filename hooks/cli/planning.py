@@ -1,47 +1,56 @@
 """The work of ``plan``: read what there is and what shall be, foresee, and print."""
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from composite import names
 from composite.catalog import Catalog
 from composite.models import JsonObject
 from composite.preview import Preview, Unforeseeable, World, preview
 from composite.preview.api import WorkspacePreview
+from composite.preview.client_apply import as_applied
+from composite.preview.playing import over, workspace_ref
 from composite.prices import PriceTable
 from composite.refusal import Problem
-from composite.simulate import START, objects
+from composite.simulate import START, Ref, objects
 from hooks.cli import plan_markdown, plan_text, plans
 from hooks.cli.about import installed
-from hooks.cli.cleaning import Api
 from hooks.cli.errors import OK, REFUSED, Failed, Refused
 from hooks.cli.files import ENDINGS, Manifest, files_in, read_manifests
 from hooks.cli.options import catalog_of
 from hooks.cli.output import as_json, console, print_text
+from hooks.cli.patience import waiting
+from hooks.cli.positions import documents_of, field_line
 from hooks.cli.pricing import about_prices, find_prices
-from hooks.cli.refusals import name_of, problems
-from hooks.cli.rendering import gpus_of, require_readable, shown_gpus, well, without_owners
+from hooks.cli.refusals import form_problems_of, name_of, problems
+from hooks.cli.rendering import gpus_of, require_readable, shown_gpus, warn, well, without_owners
 from hooks.cli.sarif import Finding, sarif_log
 from hooks.cli.worlds import is_named, is_workspace, require_distinct, require_identity
 from hooks.settings import Settings
+
+if TYPE_CHECKING:
+    from hooks.cli.cleaning import Api
 
 CHANGES = 3
 
 
 class Asked(NamedTuple):
-    """What the command was given."""
+    """What the command was given; ``explicit`` are settings that stand on the command line."""
 
     files: tuple[str, ...]
     observed: tuple[Path, ...]
-    api: Api | None
+    api: "Api | None"
     region: str | None
     prices: Path | None
     recursive: bool
     out: Path | None
     kept: Path | None
+    base: tuple[Path, ...]
+    explicit: Mapping[str, object]
 
 
 def print_plan(asked: Asked, settings: Settings, output: str) -> int:
@@ -54,19 +63,37 @@ def print_plan(asked: Asked, settings: Settings, output: str) -> int:
 
     """
     now = datetime.now(UTC)  # noqa: TID251  (the shell is where the clock is)
+    files = read_files(asked)
+    if asked.api is not None:
+        from hooks.cli.observing import installed_in, observed_in  # noqa: PLC0415  (only then)
+
+        with waiting("reading what is installed"):
+            settings, notes = installed_in(asked.api, settings)
+        settings = Settings.model_validate({**settings.model_dump(), **asked.explicit})
+        for note in notes:
+            warn("--cluster", note)
     catalog = catalog_of(settings)
     prices = find_prices(asked.region, asked.prices, settings)
-    files = read_files(asked)
     observed = read_observed(asked)
     if asked.api is not None:
-        from hooks.cli.observing import observed_in  # noqa: PLC0415  (only then)
-
         spaces = map(objects.namespace_of, (each.content for each in files if is_workspace(each)))
-        observed = observed_in(asked.api, spaces, catalog.provisioning.provisioner)
-    found = foreseen(files, observed, catalog, prices, now if observed else START)
-    if asked.out is not None:
-        asked.out.write_text(plans.kept(found, observed).model_dump_json(indent=2) + "\n")
+        with waiting("reading the cluster"):
+            observed = observed_in(asked.api, spaces, catalog.provisioning.provisioner)
+    at = now if observed else START
+    if asked.base:
+        from hooks.cli.base import brought_up, tell_of_missing  # noqa: PLC0415  (only then)
+
+        with waiting("playing what there is"):
+            observed, at = brought_up(asked.base, catalog, recursive=asked.recursive)
+        tell_of_missing(observed, files)
+        observed = [
+            as_applied(e) if objects.kind_key(e) == names.WORKSPACES else e for e in observed
+        ]
+    with waiting("foreseeing what it comes to"):
+        found = foreseen(files, observed, catalog, prices, at)
     moved = plans.moved(asked.kept, observed) if asked.kept is not None else []
+    if asked.out is not None and not moved:
+        plans.keep(asked.out, found, observed)
     if output == "sarif":
         print_text(as_json(sarif_log(findings(files, found), installed())))
     else:
@@ -93,17 +120,20 @@ def print_in(output: str, found: Preview, about: Sequence[str]) -> None:
 
 
 def findings(files: Iterable[Manifest], found: Preview) -> Iterator[Finding]:
-    """Yield what is refused, with the file and the line on which the Workspace begins."""
-    written = {
-        (objects.namespace_of(each.content), name_of(each)): each
-        for each in files
-        if is_workspace(each)
-    }
+    """Yield what is refused, with the file and the line of the field."""
+    documents = cache(documents_of)
+    written: dict[tuple[str, str], list[Manifest]] = {}
+    for each in filter(is_workspace, files):
+        place = objects.namespace_of(each.content), name_of(each)
+        written.setdefault(place, []).append(each)
     for one in found.workspaces:
-        place = written.get((one.namespace, one.name))
-        if place is not None:
-            for each in one.refused:
-                yield Finding(place.file, place.line, one.name, each.field, each.message)
+        # Without a name two may be called by one line; they come in the order of the files.
+        places = written.get((one.namespace, one.name))
+        if places:
+            manifest = places.pop(0)
+            for problem in one.refused:
+                line = field_line(documents(manifest.file), manifest, problem.field)
+                yield Finding(manifest.file, line, one.name, problem.field, problem.message)
 
 
 def read_files(asked: Asked) -> list[Manifest]:
@@ -186,10 +216,11 @@ def foreseen(
     workspaces = [each for each in given if is_workspace(each)]
     beside = [applied(each, catalog) for each in given if not is_workspace(each)]
     there = [*observed, *beside, *(each.content for each in workspaces if is_named(each))]
+    known = {objects.ref_of(found := placed(each)): found for each in observed}
     refused = {
         number: tuple(sentences)
         for number, each in enumerate(workspaces)
-        if (sentences := problems(each.content, catalog, there))
+        if (sentences := refused_as(each, known, catalog, there))
     }
     accepted = [each for number, each in enumerate(workspaces) if number not in refused]
     world = World(
@@ -200,21 +231,58 @@ def foreseen(
         now=now,
     )
     try:
-        found = preview(world, catalog, prices)
+        plan = preview(world, catalog, prices)
     except Unforeseeable as error:
         raise Failed(str(error)) from None
-    said = [unplayed(workspaces[number], sentences) for number, sentences in refused.items()]
-    return found.model_copy(update={"workspaces": (*said, *found.workspaces)})
+    said = [unplayed(workspaces[number], known, found) for number, found in refused.items()]
+    return plans.shareable(plan.model_copy(update={"workspaces": beside_refused(said, plan)}))
 
 
-def unplayed(manifest: Manifest, refused: tuple[Problem, ...]) -> WorkspacePreview:
+def beside_refused(said: Iterable[WorkspacePreview], plan: Preview) -> tuple[WorkspacePreview, ...]:
+    """Return the refused Workspaces first, each with what becomes of it as it stays."""
+    played = {(each.namespace, each.name): each for each in plan.workspaces}
+    first = []
+    for each in said:
+        update = {"given": each.given, "refused": each.refused}
+        stays = played.pop((each.namespace, each.name), None)
+        first.append(each if stays is None else stays.model_copy(update=update))
+    return (*first, *played.values())
+
+
+def refused_as(
+    manifest: Manifest,
+    known: Mapping[Ref, JsonObject],
+    catalog: Catalog,
+    there: Iterable[JsonObject],
+) -> list[Problem]:
+    """
+    Return why a Workspace need not be played.
+
+    One that is there is refused for its form only: what the API server would not take. The hooks
+    may keep what they would not accept of a new one, and the play knows.
+    """
+    if is_named(manifest) and (before := known.get(workspace_ref(manifest.content))) is not None:
+        return form_problems_of({**manifest.content, **over(manifest.content, before)})
+    return problems(manifest.content, catalog, there)
+
+
+def unplayed(
+    manifest: Manifest, known: Container[Ref], refused: tuple[Problem, ...]
+) -> WorkspacePreview:
     """Return what is said of a Workspace that no cluster would accept."""
+    there = is_named(manifest) and workspace_ref(manifest.content) in known
     return WorkspacePreview(
         namespace=objects.namespace_of(manifest.content),
         name=name_of(manifest),
-        given="new",
+        given="edited" if there else "new",
         refused=refused,
     )
+
+
+def placed(obj: JsonObject) -> JsonObject:
+    """Return an object with the namespace that it is in."""
+    namespace = objects.namespace_of(obj) if objects.kind_of(obj).namespaced else None
+    return objects.with_metadata(obj, namespace=namespace)
 
 
 def applied(manifest: Manifest, catalog: Catalog) -> JsonObject:

@@ -8,12 +8,15 @@ from pydantic import Field, ValidationError
 
 from composite.models import JsonObject, Value
 from composite.preview import Preview
+from composite.redaction import Redactor, shown_to_people
 from composite.simulate import objects
 from composite.simulate.objects import Ref
 from composite.simulate.picture import hash_of
 from hooks.cli.about import installed
 from hooks.cli.errors import Failed
 from hooks.cli.files import read_text
+from hooks.cli.lasting import lasting
+from hooks.cli.saving import save
 
 
 class Seen(Value):
@@ -38,16 +41,28 @@ class Plan(Value):
     observed: tuple[Seen, ...] = Field(description="What it was made of.")
 
 
-def kept(plan: Preview, observed: Iterable[JsonObject]) -> Plan:
-    """Return a plan with what it was made of."""
-    return Plan(version=installed(), plan=plan, observed=tuple(map(seen, observed)))
+def keep(file: Path, plan: Preview, observed: Iterable[JsonObject]) -> None:
+    """
+    Write a plan with what it was made of.
+
+    Raises:
+        Failed: The file cannot be written.
+
+    """
+    found = Plan(version=installed(), plan=plan, observed=tuple(map(seen, observed)))
+    save(file, f"{found.model_dump_json(indent=2)}\n".encode())
+
+
+def shareable(plan: Preview) -> Preview:
+    """Return a plan in whose sentences no URL says who logs in."""
+    clean = Redactor().request(plan.model_dump(mode="json"))
+    return Preview.model_validate(shown_to_people(clean))
 
 
 def seen(obj: JsonObject) -> Seen:
     """Return what to know an object by; heartbeats, counters and times are no change."""
     ref = objects.ref_of(obj)
-    lasting = objects.with_metadata(obj, managedFields=None)
-    digest = f"{hash_of(lasting):064x}"
+    digest = f"{hash_of(lasting(obj)):064x}"
     return Seen(kind=ref.kind, namespace=ref.namespace, name=ref.name, digest=digest)
 
 

@@ -5,23 +5,69 @@ from collections.abc import Iterable, Iterator
 
 import yaml
 
+from hooks.cli.errors import Failed
+from hooks.cli.files import (
+    STANDARD_INPUT,
+    Manifest,
+    read_text,
+    value_of,
+    yaml_errors_told,
+    yaml_nodes,
+)
+
 NUMBER = re.compile(r"\[(\d+)\]\.?")
 
 
-def field_line(documents: Iterable[yaml.Node], line: int, field: str) -> int:
+def documents_of(file: str) -> list[yaml.Node]:
+    """Return a file as it is written; nothing of what cannot be read again, or is no YAML."""
+    if file == STANDARD_INPUT:
+        return []
+    try:
+        text = read_text(file)
+        with yaml_errors_told(file, text):
+            return list(yaml_nodes(file, text))
+    except Failed:
+        return []
+
+
+def field_line(documents: Iterable[yaml.Node], manifest: Manifest, field: str) -> int:
     """
     Return the line of a field, counted from 1; of what would hold it where it is not written.
 
     Args:
-        documents: All of a file.
-        line: On which the object begins, or the List that it is a member of.
+        documents: All of the file of the object.
+        manifest: The object, perhaps a member of a List.
         field: Its path in the object, such as ``inference.adapters[0].strength``.
 
     """
     for document in documents:
-        if document.start_mark.line + 1 == line:
-            return max(steps(document, field), default=line)
-    return line
+        if document.start_mark.line + 1 == manifest.line:
+            node = node_of(document, manifest) or document
+            return max(steps(node, field), default=node.start_mark.line + 1)
+    return manifest.line
+
+
+def node_of(node: yaml.Node, manifest: Manifest) -> yaml.Node | None:
+    """Return where an object is written: the document, or the member of a List that says this."""
+    fields = dict(fields_of(node))
+    items = fields.get("items")
+    kind = fields.get("kind")
+    if isinstance(kind, yaml.ScalarNode) and kind.value == "List":
+        inside = items.value if isinstance(items, yaml.SequenceNode) else []
+        return next((found for each in inside if (found := node_of(each, manifest))), None)
+    try:
+        same = value_of(node, manifest.place) == manifest.content
+    except (Failed, yaml.YAMLError, RecursionError, ValueError):
+        return None
+    return node if same else None
+
+
+def fields_of(node: yaml.Node) -> Iterator[tuple[str, yaml.Node]]:
+    """Yield the fields of an object as it is written."""
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                yield key.value, value
 
 
 def steps(node: yaml.Node, path: str) -> Iterator[int]:

@@ -87,10 +87,23 @@ def problems(
     return [*(problem for problem in elsewhere if problem.field not in unnamed), *rules] or form
 
 
+def form_problems_of(document: JsonObject) -> list[Problem]:
+    """Return what is wrong with the form of a Workspace, as its schema or else the core says."""
+    form = form_problems(document)
+    if form or readable(document):
+        return form
+    try:
+        read_spec(written(document))
+    except Refusal as refusal:
+        return list(refusal.problems)
+    return [Problem(field="metadata.name", message="is missing; every Workspace needs a name")]
+
+
 def readable(document: JsonObject) -> bool:
     """Whether the core can read what is written, and so check all of its rules."""
     metadata = document.get("metadata")
-    if not isinstance(metadata, dict) or not isinstance(metadata.get("name"), str):
+    name = metadata.get("name") if isinstance(metadata, dict) else None
+    if not isinstance(name, str) or not name:
         return False
     try:
         read_spec(written(document))

@@ -5,7 +5,6 @@ import tarfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -14,8 +13,9 @@ from typing import Any, NamedTuple
 from rich.status import Status
 
 from composite.catalog import Catalog, Provisioning
-from composite.differences import Absent, Difference, differences, shown
+from composite.differences import differences, shown
 from composite.models import JsonObject
+from composite.redaction import WORD
 from composite.simulate import objects
 from hooks.answers import Answered, served
 from hooks.cli.answering import read_time
@@ -23,7 +23,8 @@ from hooks.cli.errors import FAILED, OK, Failed
 from hooks.cli.options import catalog_of, settings_of
 from hooks.cli.output import as_json, console, print_text
 from hooks.cli.patience import PATIENCE_SECONDS
-from hooks.cli.recordings import Case, NotReplayable, Source, sources
+from hooks.cli.recordings import NotReplayable, Source, sources
+from hooks.cli.replay_report import Outcome, Verdict, report
 from hooks.recording.exchange import answer_again
 from hooks.settings import Settings, fingerprint
 
@@ -32,32 +33,12 @@ DIFFERENT = 3
 OBJECTS = ("children", "attachments")
 
 
-class Verdict(StrEnum):
-    """What became of one recorded request."""
-
-    EQUAL = "equal"
-    DIFFERS = "differs"
-    REDACTED = "redacted"
-    UNREADABLE = "unreadable"
-
-
 class Wanted(NamedTuple):
     """The options."""
 
     diff: bool
     recorded_settings: bool
     presets: Path | None
-
-
-class Outcome(NamedTuple):
-    """One file: what it says, and what is answered now."""
-
-    file: str
-    verdict: Verdict
-    case: Case | None = None
-    reason: str = ""
-    different: tuple[Difference, ...] = ()
-    settings: tuple[Difference, ...] = ()
 
 
 class Catalogs:
@@ -131,10 +112,15 @@ def outcome(source: Source, now: datetime | None, catalogs: Catalogs) -> Outcome
     except NotReplayable as failure:
         return Outcome(source.name, Verdict.UNREADABLE, reason=str(failure))
     catalog, settings = catalogs.of(case.provisioning)
-    answer = served(case.path, case.request, catalog, case.as_of)
+    answer, expected = served(case.path, case.request, catalog, case.as_of), case.expected
     if not case.raw:
-        answer = answer_again(case.request, answer)
-    different = tuple(differences(comparable(case.expected), comparable(answer)))
+        answer, expected = (answer_again(case.request, each) for each in (answer, expected))
+    # What an earlier version hid of an answer cannot be held against what this one leaves in it.
+    different = tuple(
+        each
+        for each in differences(comparable(expected), comparable(answer))
+        if case.raw or each.before != WORD
+    )
     others = tuple(differences(case.settings, settings)) if case.settings else ()
     if different:
         return Outcome(source.name, Verdict.DIFFERS, case, "", different, others)
@@ -188,45 +174,6 @@ def summary(found: list[Outcome], counts: Mapping[Verdict, int]) -> str:
     numbers = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
     notes = [f"other settings than recorded: {each}" for each in others]
     return "".join(f"{line}\n" for line in (*notes, numbers))
-
-
-def report(found: list[Outcome], counts: Mapping[Verdict, int]) -> JsonObject:
-    """Return all of it for a program."""
-    return {
-        "files": [entry(each) for each in found],
-        "counts": {verdict.value: counts[verdict] for verdict in Verdict},
-    }
-
-
-def entry(found: Outcome) -> JsonObject:
-    """Return one file for a program; fields that say nothing are absent."""
-    case = found.case
-    about = (
-        {
-            "path": case.path,
-            "object": case.object,
-            "asOf": case.as_of.isoformat().replace("+00:00", "Z"),
-            "version": case.version,
-        }
-        if case is not None
-        else {}
-    )
-    whole = {
-        "file": found.file,
-        "verdict": found.verdict.value,
-        **about,
-        "reason": found.reason,
-        "differences": [told(each) for each in found.different],
-        "settings": [told(each) for each in found.settings],
-    }
-    return {key: value for key, value in whole.items() if value not in (None, "", [])}
-
-
-def told(difference: Difference) -> JsonObject:
-    """Return one field for a program; one that is not there has no value."""
-    sides = {"was": difference.before, "is": difference.after}
-    held = {side: value for side, value in sides.items() if not isinstance(value, Absent)}
-    return {"field": difference.path, **held}
 
 
 def with_patience(found: Iterator[Outcome]) -> Iterator[Outcome]:

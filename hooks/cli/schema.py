@@ -6,6 +6,7 @@ from hooks.cli.options import output_option
 from hooks.cli.output import as_json, print_text
 
 SCHEMAS = ("workspace", "preset", "instance-types", "prices", "plan")
+OF_WHAT_IS_WRITTEN = ("recording", "replay")
 
 
 @click.command(short_help="Print the CustomResourceDefinition of Workspace.")
@@ -21,7 +22,7 @@ def crd(output: str) -> None:
 
     """
     from composite.crd import workspace_crd  # noqa: PLC0415  (see the package)
-    from schemas import generated  # noqa: PLC0415
+    from schemas.files import generated  # noqa: PLC0415
 
     if output == "json":
         print_text(as_json(workspace_crd()))
@@ -30,10 +31,13 @@ def crd(output: str) -> None:
 
 
 @click.command(short_help="Print a JSON Schema for your editor.")
-@click.argument("name", type=click.Choice(SCHEMAS), default=SCHEMAS[0])
+@click.argument("name", type=click.Choice((*SCHEMAS, *OF_WHAT_IS_WRITTEN)), default=SCHEMAS[0])
 def schema(name: str) -> None:
     """
     Print a JSON Schema, of Workspace by default.
+
+    Those of plan and replay are of what these commands print with -o json, that of recording is of
+    the files that a server records.
 
     Example:
       metakaito schema workspace > workspace.schema.json
@@ -44,6 +48,12 @@ def schema(name: str) -> None:
     Exit code: 0.
 
     """
-    from schemas import generated  # noqa: PLC0415  (see the package)
+    if name in OF_WHAT_IS_WRITTEN:
+        from hooks.schemas import written_schemas  # noqa: PLC0415  (see the package)
 
-    print_text(generated()[f"schemas/{name}.schema.json"])
+        found = written_schemas()
+    else:
+        from schemas.files import generated  # noqa: PLC0415
+
+        found = generated()
+    print_text(found[f"schemas/{name}.schema.json"])

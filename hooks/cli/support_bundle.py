@@ -1,10 +1,14 @@
 """``support-bundle``: what a maintainer needs to repeat a case, from a cluster, in one file."""
 
+import re
 from pathlib import Path
 
 import click
 
 from hooks.cli.options import CONTEXT, KUBECONFIG
+
+# https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names
+LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 @click.command(name="support-bundle", short_help="Collect a Workspace's case from a cluster.")
@@ -42,9 +46,10 @@ def support_bundle(
     read. From them it makes the requests that Metacontroller would send now, with the answers of
     this version, so that 'metakaito replay' reads the file as it is.
 
-    Values of env, what ConfigMaps hold, and what stands for a password in a URL are redacted
-    before anything is written. Names, labels, images and command lines are not: look at the file
-    before you give it away. What may not be read or is not there is noted in its manifest.json.
+    Values of env, what ConfigMaps hold, what a command says under a name such as token, and what
+    stands for a password in a URL are redacted before anything is written. Names, labels, images
+    and all else of command lines are not: look at the file before you give it away. What may not be
+    read or is not there is noted in its manifest.json.
 
     Examples:
       metakaito support-bundle workspace-phi-3 -n models
@@ -56,6 +61,12 @@ def support_bundle(
     API server does not answer, or the file cannot be written.
 
     """
+    for what, text in (("NAME", name), ("--namespace", namespace)):
+        if not LABEL.fullmatch(text):
+            raise click.BadParameter(
+                f"{text!r}: must be lower-case letters, digits and '-', at most 63",
+                param_hint=what,
+            )
     from hooks.cli.cleaning import connect  # noqa: PLC0415  (see the package)
 
     api = connect(kubeconfig, context, in_cluster=False)

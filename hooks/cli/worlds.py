@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from composite import names
 from composite.models import JsonObject
+from composite.simulate import objects
 from hooks.cli.errors import Failed, Refused
 from hooks.cli.files import Manifest, read_manifests
 from hooks.cli.refusals import name_of
@@ -54,9 +55,10 @@ def read_worlds(files: Iterable[str]) -> list[World]:
 
 
 def is_named(manifest: Manifest) -> bool:
-    """Whether an object has a name, so that a Workspace can name it."""
+    """Whether an object says what it is called, in text, so that a Workspace can name it."""
     metadata = manifest.content.get("metadata")
-    return isinstance(metadata, dict) and bool(metadata.get("name"))
+    name = metadata.get("name") if isinstance(metadata, dict) else None
+    return isinstance(name, str) and name != ""
 
 
 def is_workspace(manifest: Manifest) -> bool:
@@ -77,8 +79,15 @@ def require_identity(manifest: Manifest) -> Manifest:
         if not isinstance(content.get(field), str) or not content[field]:
             raise Failed(f"{manifest.place}: {field}: is missing, so nobody knows what this is")
     metadata = content.get("metadata")
-    if not isinstance(metadata, dict) or not isinstance(metadata.get("name"), str):
-        raise Failed(f"{manifest.place}: metadata.name: is missing; every object needs a name")
+    if not is_named(manifest):
+        name = metadata.get("name") if isinstance(metadata, dict) else None
+        given = name not in (None, "")
+        wrong = (
+            f"is {name!r}, must be text in quotes"
+            if given
+            else "is missing; every object needs a name"
+        )
+        raise Failed(f"{manifest.place}: metadata.name: {wrong}")
     return manifest
 
 
@@ -93,14 +102,13 @@ def require_distinct(manifests: Iterable[Manifest]) -> None:
     first: dict[tuple[object, ...], Manifest] = {}
     for manifest in manifests:
         content = manifest.content
-        metadata = content.get("metadata")
-        if not isinstance(metadata, dict) or not metadata.get("name"):
+        if not is_named(manifest):
             continue
         place = (
-            content.get("apiVersion"),
-            content.get("kind"),
-            metadata.get("namespace") or "default",
-            metadata["name"],
+            str(content.get("apiVersion")),
+            str(content.get("kind")),
+            objects.namespace_of(content),
+            content["metadata"]["name"],
         )
         if place in first:
             raise Refused(

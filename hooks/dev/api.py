@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import urllib3
+import yaml
 from kubernetes.client import ApiClient, Configuration
 from kubernetes.config import ConfigException, load_kube_config
 
@@ -65,8 +66,10 @@ class Api:
                 context=context,
                 client_configuration=configuration,
             )
-        except (ConfigException, OSError, ValueError) as error:
-            raise NoClusterError(" ".join(str(error).split())) from error
+        except (ConfigException, OSError, ValueError, yaml.YAMLError) as error:
+            raise NoClusterError(unusable(kubeconfig, str(error))) from error
+        except (TypeError, LookupError, AttributeError) as error:
+            raise NoClusterError(unusable(kubeconfig, "it is no kubeconfig")) from error
         self.server: str = configuration.host
         self._configuration = configuration
         self._pool: urllib3.PoolManager = ApiClient(configuration).rest_client.pool_manager
@@ -136,6 +139,12 @@ class Api:
             )
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise ApiError(f"{method} {self.server}{path}: {reason_of(error)}", 0) from error
+
+
+def unusable(kubeconfig: Path | None, reason: str) -> str:
+    """Return why a kubeconfig is of no use, in one line, and which, or what helps."""
+    said = " ".join(reason.split())
+    return f"{said} ({kubeconfig or '--kubeconfig FILE says how to reach a cluster'})"
 
 
 def written(body: Any) -> bytes:  # noqa: ANN401  (JSON)

@@ -11,8 +11,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerialize
 
 from composite.catalog import Catalog, Provisioning
 from composite.models import JsonObject
+from composite.redaction import Redactor
 from hooks.answers import Answered, served
-from hooks.recording.redaction import Redactor
 from hooks.settings import fingerprint
 
 FORMAT: Literal["metakaito.recorded/v1"] = "metakaito.recorded/v1"
@@ -46,39 +46,38 @@ class Exchange(BaseModel):
     """
     A question and its answer, without what may be secret.
 
-    With another status than 200 there is an ``error`` in the place of an ``answer``.
-
-    Attributes:
-        format: What this file is.
-        version: That of the metakaito that answered.
-        recorded: When it was written.
-        id: The one that the server logged, or another word that tells it from others.
-        asOf: The time that the answer was made as of.
-        path: The hook.
-        settings: What decided the answer, in words; see :func:`hooks.settings.fingerprint`.
-        provisioning: The same for a program, but for presets and instance types.
-        hidden: How many values were redacted, by what they are.
-        redacted: What the same version answers to the request as it stands here, where that is
-            another answer than the one it gave, so that it depends on what was redacted.
-
+    With another status than 200 there is an ``error`` in the place of an ``answer``; what has no
+    value is absent.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
-    format: Literal["metakaito.recorded/v1"] = FORMAT
-    version: str
-    recorded: Moment
-    id: str
-    asOf: Moment  # noqa: N815  (as in Kubernetes)
-    path: str
-    settings: dict[str, str] = Field(default_factory=dict)
-    provisioning: Provisioning | None = None
-    hidden: dict[str, int] = Field(default_factory=dict)
-    request: JsonObject
-    status: int
+    format: Literal["metakaito.recorded/v1"] = Field(FORMAT, description="What this file is.")
+    version: str = Field(description="That of the metakaito that answered.")
+    recorded: Moment = Field(description="When it was written.")
+    id: str = Field(
+        description="The one that the server logged, or another word that tells it from others."
+    )
+    asOf: Moment = Field(description="The time that the answer was made as of.")  # noqa: N815  (as in Kubernetes)
+    path: str = Field(description="The hook.", examples=["/workspaces/sync"])
+    settings: dict[str, str] = Field(
+        default_factory=dict, description="What decided the answer, in words."
+    )
+    provisioning: Provisioning | None = Field(
+        None, description="The same for a program, but for presets and instance types."
+    )
+    hidden: dict[str, int] = Field(
+        default_factory=dict, description="How many values were redacted, by what they are."
+    )
+    request: JsonObject = Field(description="The question, as Metacontroller posts it.")
+    status: int = Field(description="Of HTTP.")
     answer: JsonObject | None = None
-    error: str | None = None
-    redacted: Answered | None = None
+    error: str | None = Field(None, description="The one line that was answered instead.")
+    redacted: Answered | None = Field(
+        None,
+        description="What the same version answers to the request as it stands here, where that is "
+        "another answer than the one it gave, so that it depends on what was redacted.",
+    )
 
     @property
     def answered(self) -> Answered:

@@ -2,13 +2,14 @@
 
 import json
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 import jsonschema
 import pytest
 
 from hooks.cli.about import installed
-from hooks.cli.files import yaml_nodes
+from hooks.cli.files import Manifest, yaml_nodes
 from hooks.cli.positions import field_line
 from hooks.cli.sarif import SCHEMA, Finding, sarif_log
 from tests.cli.conftest import QUICK_START, TUNING, Run
@@ -373,4 +374,36 @@ def test_the_line_of_a_field_is_its_own_or_that_of_what_would_hold_it(
 ) -> None:
     documents = list(yaml_nodes("-", LINES))
 
-    assert field_line(documents, 3, field) == line
+    assert field_line(documents, Manifest("-", 3, {}), field) == line
+
+
+LIST = f"""\
+# a List, as kubectl prints it
+apiVersion: v1
+kind: List
+items:
+- {indent(QUICK_START, "  ").strip()}
+- {indent(BAD.replace("workspace-", "poor-"), "  ").strip()}
+"""
+
+
+def test_the_line_of_a_field_of_a_member_of_a_list_is_its_own(run: Run) -> None:
+    found = run("check", write("list.yaml", LIST)).out
+
+    line = 1 + next(n for n, text in enumerate(LIST.splitlines()) if "Standard_NV6" in text)
+    assert f"list.yaml:{line}: poor-phi-3-mini: resource.instanceType: {SENTENCE}\n" in found
+
+
+NAMES = {"a number": "5", "a list": "[a]", "an object": "{a: b}", "nothing": "", "empty": "''"}
+
+
+@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
+def test_what_has_no_text_for_a_name_can_be_named_by_nobody(run: Run, name: str) -> None:
+    other = f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\n---\n"
+    file = write("a.yaml", other + QUICK_START)
+    unnamed = write("b.yaml", QUICK_START.replace("workspace-phi-3-mini", name))
+
+    assert run("check", file).code == 0
+    refused = run("check", unnamed)
+    assert refused.code == 2
+    assert "metadata.name: " in refused.out

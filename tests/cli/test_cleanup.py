@@ -294,4 +294,5 @@ def test_the_command_connects_and_tells(run: Run, monkeypatch: pytest.MonkeyPatc
 def test_a_kubeconfig_that_is_not_there(run: Run) -> None:
     failed = run("cleanup", "--kubeconfig", "none.yaml")
 
-    assert failed == (1, "", "Invalid kube-config file. No configuration found.\n")
+    said = "--kubeconfig: Invalid kube-config file. No configuration found. (none.yaml)\n"
+    assert failed == (1, "", said)

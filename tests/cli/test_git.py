@@ -144,7 +144,7 @@ def test_actions_are_pinned_to_a_commit() -> None:
         step["uses"] for file in WORKFLOWS for step in steps(workflow(file.name)) if "uses" in step
     ]
 
-    assert len(used) == 5
+    assert len(used) == 6
     assert [action for action in used if not re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", action)] == []
 
 
@@ -186,6 +186,15 @@ def test_the_plan_is_written_and_only_a_refusal_fails(
     plan = (tmp_path / "plan.md").read_text()
     assert "workspace-phi-3-mini" in plan
     assert (tmp_path / "summary").read_text() == plan
+
+
+def test_the_plan_is_beside_what_the_files_of_the_base_become(tmp_path: Path) -> None:
+    (tmp_path / "base/deploy").mkdir(parents=True)
+    (tmp_path / "base/deploy/workspace.yaml").write_text(QUICK_START)
+    adapter = "  adapters: [{source: {name: style, image: registry.example/style:1}}]\n"
+
+    assert played("plan.yaml", QUICK_START + adapter, tmp_path) == ("3", 0)
+    assert "1 to add, 1 to change, 0 to remove" in (tmp_path / "plan.md").read_text()
 
 
 @pytest.mark.parametrize(("text", "code"), [(QUICK_START, 0), (BAD, 2)])

@@ -12,7 +12,7 @@ from composite.simulate import Clock, Cluster
 from composite.simulate.in_process import InProcess
 from hooks.cli.plan_text import coloured
 from hooks.settings import Settings
-from schemas import generated
+from schemas.files import generated
 from tests.cli.conftest import QUICK_START, Golden, Run
 from tests.hooks.dev.conftest import fake_api
 
@@ -94,18 +94,56 @@ def test_what_is_refused_stands_beside_what_is_not(run: Run, folder: Path, golde
     golden("plan-refused.txt", above_the_prices(result.out))
 
 
-def test_sarif_has_what_is_refused_with_its_place(run: Run, folder: Path) -> None:
+def places(text: str) -> list[tuple[str, int, str]]:
+    """Return file, line and field of each result of a SARIF log."""
+    found = []
+    for each in json.loads(text)["runs"][0]["results"]:
+        (location,) = each["locations"]
+        place = location["physicalLocation"]
+        (logical,) = location["logicalLocations"]
+        field = logical["fullyQualifiedName"].partition("/")[2]
+        found.append((place["artifactLocation"]["uri"], place["region"]["startLine"], field))
+    return found
+
+
+def test_sarif_has_what_is_refused_on_the_line_of_its_field(run: Run, folder: Path) -> None:
     (folder / "both.yaml").write_text(QUICK_START + "---\n" + POOR.replace("workspace-", "poor-"))
 
     result = run("plan", "both.yaml", "-o", "sarif")
 
     assert result.code == 2
-    found = json.loads(result.out)["runs"][0]["results"]
-    places = [each["locations"][0]["physicalLocation"] for each in found]
-    assert [each["region"]["startLine"] for each in places] == [14, 14]
-    assert found[0]["message"]["text"].startswith(
+    assert places(result.out) == [("both.yaml", 19, "resource.instanceType")] * 2
+    assert json.loads(result.out)["runs"][0]["results"][0]["message"]["text"].startswith(
         "poor-phi-3-mini: resource.instanceType: falcon-40b needs at least 2 GPUs"
     )
+
+
+def test_sarif_has_what_the_cluster_refuses_on_the_line_of_its_field(
+    run: Run, cluster: Path, folder: Path
+) -> None:
+    edited = QUICK_START.replace("Standard_NC6s_v3", "Standard_NC12s_v3")
+    (folder / "edited.yaml").write_text(edited)
+
+    result = run("plan", "edited.yaml", "--observed", str(cluster), "-o", "sarif")
+
+    assert (result.code, places(result.out)) == (2, [("edited.yaml", 6, "resource.instanceType")])
+
+
+def test_sarif_has_the_beginning_of_a_workspace_where_a_field_is_not_written(
+    run: Run, folder: Path
+) -> None:
+    (folder / "a.yaml").write_text("# later\n" + QUICK_START.partition("inference:")[0])
+    (folder / "b.yaml").write_text("# later\n" + QUICK_START.partition("inference:")[0])
+    text = (folder / "b.yaml").read_text().replace("name: workspace-phi-3-mini", "labels: {}")
+    (folder / "b.yaml").write_text(text)
+
+    unwritten = run("plan", "a.yaml", "-o", "sarif")
+    unnamed = run("plan", "b.yaml", "-o", "sarif")
+    piped = run("plan", "-", "-o", "sarif", stdin=POOR)
+
+    assert {line for _, line, _ in places(unwritten.out)} == {2}
+    assert ("b.yaml", 4, "metadata.name") in places(unnamed.out)
+    assert places(piped.out) == [("-", 1, "resource.instanceType")] * 2
 
 
 def test_every_line_has_its_colour(run: Run) -> None:
@@ -278,6 +316,57 @@ def test_a_kept_plan_tells_what_has_moved_since(run: Run, cluster: Path, folder:
     ]
 
 
+def test_a_plan_that_is_kept_where_one_was_is_held_against_that_one_first(
+    run: Run, cluster: Path, folder: Path
+) -> None:
+    asked = ("plan", "phi.yaml", "--out", "plan.json", "--check", "plan.json", "--observed")
+    assert run("plan", "phi.yaml", "--observed", str(cluster), "--out", "plan.json").code == 0
+    world = yaml.safe_load(cluster.read_text())
+    world["items"] = [each for each in world["items"] if each["kind"] != "Pod"]
+    (folder / "now.yaml").write_text(yaml.safe_dump(world))
+    before = (folder / "plan.json").read_bytes()
+
+    moved = [run(*asked, "now.yaml") for _ in range(2)]
+
+    assert [each.code for each in moved] == [1, 1]
+    assert (folder / "plan.json").read_bytes() == before
+    assert run(*asked, str(cluster)).code == 0
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        (
+            ("--out", "none/plan.json"),
+            "none/plan.json: cannot be written: No such file or directory",
+        ),
+        (("--check", "none.json"), "none.json: cannot be read: No such file or directory"),
+        (("--check", "binary"), "binary:1: is not UTF-8 text: invalid start byte"),
+    ],
+)
+def test_a_kept_plan_that_cannot_be_written_or_read_is_told_by_its_name(
+    run: Run, folder: Path, option: tuple[str, str], said: str
+) -> None:
+    (folder / "binary").write_bytes(b"\xff\xfe")
+
+    result = run("plan", "phi.yaml", *option)
+
+    assert (result.code, result.err) == (1, f"{said}\n")
+
+
+def test_a_line_of_somebody_moves_no_cursor_and_makes_no_other_line(run: Run, folder: Path) -> None:
+    (folder / "mine.yaml").write_text(TEMPLATE)
+    assert run("simulate", "mine.yaml", "--dump", "there.yaml").code == 0
+    args = 'args: ["\\e[2J\\rPlan: 0 to add\\n"]'
+    (folder / "mine.yaml").write_text(TEMPLATE.replace("env:", f"{args}\n          env:"))
+
+    found = run("plan", "mine.yaml", "--observed", "there.yaml").out
+
+    assert "spec.template.spec.containers[0].args: (absent) → " in found
+    assert not [sign for sign in found if sign != "\n" and not sign.isprintable()]
+    assert len([line for line in found.splitlines() if line.startswith("Plan: ")]) == 1
+
+
 def test_the_example_of_a_cluster_is_what_simulate_dumps(run: Run, folder: Path) -> None:
     examples = Path(__file__).parents[2] / "examples"
     assert run("simulate", str(examples / "phi-3.yaml"), "--dump", "found.yaml").code == 0
@@ -304,6 +393,59 @@ def test_a_cluster_is_read_and_nothing_written(
         edited = run("plan", "edited.yaml", "--cluster", "--kubeconfig", kubeconfig)
 
         assert live.store.last_change == before
-    assert (same.code, same.err) == (0, "")
+    told = "no Deployment tells the settings of the hooks: those of here are used"
+    assert (same.code, same.err) == (
+        0,
+        f"--cluster: warning: {told}: provisioner machine, cloud azure\n",
+    )
     assert edited.code == 3
     assert "      restarts workspace-phi-3-mini-c3675686f6-0, because of" in edited.out
+
+
+def test_a_cluster_is_played_with_the_settings_that_are_installed_in_it(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    hooks = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {
+            "name": "metakaito",
+            "namespace": "metakaito",
+            "labels": {"app.kubernetes.io/part-of": "metakaito"},
+        },
+        "spec": {
+            "selector": {"matchLabels": {"app": "hooks"}},
+            "template": {
+                "metadata": {"labels": {"app": "hooks"}},
+                "spec": {
+                    "containers": [
+                        {
+                            "name": "hooks",
+                            "image": "registry.example/metakaito:1",
+                            "env": [{"name": "METAKAITO_PROVISIONER", "value": "nodeclaim"}],
+                        }
+                    ]
+                },
+            },
+        },
+    }
+    live = Cluster(InProcess(Settings().catalog(), clock), clock=clock)
+    live.apply(hooks)
+    with fake_api(monkeypatch) as fake:
+        fake.store = live.store
+        live.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "default"}})
+
+        monkeypatch.setenv("METAKAITO_PROVISIONER", "none")
+        asked = ("plan", "phi.yaml", "--cluster", "-o", "json")
+        where = ("--kubeconfig", str(fake.kubeconfig(folder)))
+        result = run(*asked, *where)
+        otherwise = run(*asked, "--provisioner", "machine", *where)
+
+    assert (otherwise.code, otherwise.err) == (3, "")
+    assert "Machine" in {
+        each["kind"] for each in json.loads(otherwise.out)["workspaces"][0]["changes"]
+    }
+    assert (result.code, result.err) == (3, "")
+    kinds = {each["kind"] for each in json.loads(result.out)["workspaces"][0]["changes"]}
+    assert {"NodeClaim", "Machine"} & kinds == {"NodeClaim"}

@@ -94,6 +94,25 @@ def test_an_answer_of_any_shape_is_compared(run: Run, folder: Path) -> None:
     assert run("replay", "1.json", "--diff").code == 3
 
 
+def test_what_an_earlier_version_hid_or_did_not_hide_is_no_difference(
+    run: Run, folder: Path
+) -> None:
+    command = ["serve", "--token", "hunter2", "--model", "m"]
+    template = {"spec": {"containers": [{"name": "server", "image": "a", "command": command}]}}
+    question = a_sync(a_workspace(inference={"template": template}))
+    answer = served("/workspaces/sync", question, load_catalog(), NOW).answer
+    assert answer is not None
+    answer["status"]["conditions"][0]["message"] = "redacted"
+    assert "hunter2" not in json.dumps(a_recording(question))
+    put(folder, "1.json", {**a_recording(question), "request": question, "answer": answer})
+
+    assert run("replay", "1.json", "--diff") == (
+        0,
+        "equal      1.json (/workspaces/sync default/falcon)\n1 equal\n",
+        "",
+    )
+
+
 def test_the_order_of_children_is_no_difference(run: Run, folder: Path) -> None:
     found = a_recording()
     found["answer"]["children"].reverse()

@@ -15,12 +15,12 @@ from charts.controllers import documents
 from charts.release import Release
 from charts.values import Values
 from composite.models import JsonObject
+from composite.redaction import Redactor
 from composite.simulate import Clock, Cluster, objects
 from composite.simulate.in_process import InProcess
 from hooks.cli import bundling
 from hooks.cli.bundling import Bundle
 from hooks.dev.api import Api
-from hooks.recording.redaction import Redactor
 from hooks.settings import Settings
 from tests.cli.conftest import Run, served_by_a_template
 from tests.hooks.dev.conftest import fake_api
@@ -316,6 +316,21 @@ def test_what_cannot_be_done_is_told(
     result = run("support-bundle", *arguments, "--kubeconfig", str(api.kubeconfig(folder)))
 
     assert result == (1, "", message)
+
+
+def test_a_bundle_in_the_place_of_a_file_that_all_could_read_is_its_owners(
+    api: FakeApi, run: Run, folder: Path
+) -> None:
+    (folder / "b.tar.gz").write_bytes(b"old")
+    (folder / "b.tar.gz").chmod(0o644)
+
+    result = run(
+        "support-bundle", PHI, "-o", "b.tar.gz", "--kubeconfig", str(api.kubeconfig(folder))
+    )
+
+    assert (result.code, result.err) == (0, "")
+    assert (folder / "b.tar.gz").stat().st_mode & 0o777 == 0o600
+    assert run("replay", "b.tar.gz").out.splitlines()[-1] == "4 equal"
 
 
 def test_a_workspace_that_may_not_be_read_is_told(api: FakeApi, run: Run, folder: Path) -> None:

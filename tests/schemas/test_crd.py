@@ -8,7 +8,7 @@ import yaml
 
 from composite import crd
 from composite.models import JsonObject
-from schemas import generated
+from schemas.files import generated
 from tests.schemas.structural import schema_violations, violations
 from tests.schemas.walking import CRD, SCHEMA, nodes, rules
 

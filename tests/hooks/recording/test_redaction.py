@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from composite.catalog import Catalog
+from composite.redaction import Redactor
 from hooks.answers import served
 from hooks.recording.exchange import Exchange, Question, answering, recorded
-from hooks.recording.redaction import Redactor
 from presets import load_catalog
 from presets.loading import read_yaml
 from tests.hooks.questions import a_namespace_sync, a_sync, a_workspace
@@ -28,12 +28,13 @@ APPLIED = (
 Json = Any
 
 
-def a_template(env: Json) -> Json:
+def a_template(env: Json, **more: Json) -> Json:
     container = {
         "name": "server",
         "image": "registry.example/server:1",
         "resources": {"limits": {"nvidia.com/gpu": "2"}},
         "env": env,
+        **more,
     }
     return {
         "template": {
@@ -184,6 +185,35 @@ class TestWhatIsHidden:
     def test_values_in_an_env_of_another_shape(self, env: Json) -> None:
         assert "hunter2" not in json.dumps(redacted({"containers": [{"env": env}]}))
 
+    def test_what_a_command_says_under_the_name_of_a_secret(self) -> None:
+        container = {
+            "command": ["serve", "--api-key", "hunter2", "--model", "m"],
+            "args": ["--data=https://me:hunter2@h.example/a", "--password=hunter2"],
+            "lifecycle": {
+                "preStop": {"exec": {"command": ["sh", "-c", "TOKEN=hunter2 stop -n 1"]}}
+            },
+        }
+
+        assert redacted(container) == {
+            "command": ["serve", "--api-key", "redacted-1", "--model", "m"],
+            "args": ["--data=https://redacted-2@h.example/a", "--password=redacted-1"],
+            "lifecycle": {
+                "preStop": {"exec": {"command": ["sh", "-c", "TOKEN=redacted-1 stop -n 1"]}}
+            },
+        }
+
+    def test_how_a_probe_logs_in(self) -> None:
+        headers = [{"name": "X-Api-Key", "value": "hunter2"}, {"name": "Accept", "value": "a/b"}]
+
+        assert redacted({"httpHeaders": headers}) == {
+            "httpHeaders": [{"name": "X-Api-Key", "value": "redacted-1"}, headers[1]]
+        }
+
+    def test_no_variable_of_ours(self) -> None:
+        env = [{"name": "METAKAITO_PROVISIONER", "value": "machine"}]
+
+        assert redacted({"env": env}) == {"env": env}
+
     def test_a_label_that_is_called_env_stays(self) -> None:
         labels = {"metadata": {"labels": {"env": "production"}}}
 
@@ -258,7 +288,8 @@ def question_with(secrets: list[str], kind: str) -> Json:
     env, config, secret, old, word = secrets
     # A mistake that the refusal quotes.
     wrong = f"training_config: {{TrainingArguments: {{seed: {json.dumps(config)}}}}}"
-    template = a_workspace("falcon", inference=a_template(an_env(env)))
+    args = ["--token", env, f"--api-key={env}", "--model", "m"]
+    template = a_workspace("falcon", inference=a_template(an_env(env), args=args))
     workspace = applied({**template, "metadata": {**template["metadata"]}})
     workspace["status"] = {
         "conditions": [

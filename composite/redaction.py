@@ -1,9 +1,10 @@
 """
-What may be secret in Kubernetes objects, replaced before anything is written.
+What may be secret in Kubernetes objects, replaced before anything is written or shown.
 
-That is each value of ``env`` (its name and a ``valueFrom`` stay), all that ConfigMaps and Secrets
-hold, the same within annotations that hold an object as JSON, what stands for a password in a URL,
-and wherever a message repeats one of these.
+That is each value of ``env`` (its name and a ``valueFrom`` stay, and so does a variable of ours),
+all that ConfigMaps and Secrets hold, the same within annotations that hold an object as JSON, what
+a command, its arguments or a header say under a name such as ``token``, what stands for a password
+in a URL, and wherever a message repeats one of these.
 
 Equal values become equal words, so that what was equal still is; the words are numbered as the
 values are met, and say nothing else of them.
@@ -17,6 +18,12 @@ from typing import Any
 from pydantic_core import from_json, to_json
 
 from composite import names
+from composite.confidential import (
+    is_our_variable,
+    is_secret_name,
+    without_logins,
+    without_secret_arguments,
+)
 from composite.models import JsonObject
 from composite.workspace.revisions import data_hash
 
@@ -25,9 +32,14 @@ _NUMBERED = re.compile(rf"{WORD}-[1-9]\d*")
 
 ENV = "env of containers"
 URLS = "logins and queries of URLs"
+ARGUMENTS = "secrets in commands"
+HEADERS = "secrets in headers"
+# What people see of what is hidden.
+HIDDEN = "(hidden)"
 # What objects of these kinds hold, in whichever of the fields.
 HOLDERS = ("ConfigMap", "Secret")
 HELD = frozenset({"data", "binaryData", "stringData"})
+COMMANDS = frozenset({"command", "args"})
 # The whole object as it was applied, as JSON.
 APPLIED = "last-applied-configuration"
 # What was accepted of a Workspace, as it was then.
@@ -38,12 +50,6 @@ MESSAGES = frozenset({"message", "note"})
 QUOTING = "tuning.config"
 # A shorter value is too common a word to be looked for in messages.
 SHORTEST = 6
-
-# A URL's user and password, and what its query says: signatures of cloud storage are there. What
-# is no longer than "false" is none.
-_LOGIN = re.compile(r"(?<=://)[^/\s@?#]+(?=@)")
-_QUERY = re.compile(r"(?<=\?)[^\s?#]+")
-_SAID = re.compile(r"((?:^|[&;])(?>(?:[^&;=]*=)?))([^&;]{6,})")
 
 Json = Any
 
@@ -122,6 +128,10 @@ class Redactor:
             return self._all(item, f"data of {holder}s")
         if key == "env" and isinstance(item, list | dict):
             return self._env(item, nested=nested)
+        if key in COMMANDS and isinstance(item, list):
+            item = without_secret_arguments(item, lambda value: self._word(value, ARGUMENTS))
+        if key == "httpHeaders" and isinstance(item, list):
+            item = [self._header(each) for each in item]
         if key == "annotations" and isinstance(item, dict):
             return {
                 name: self._annotation(name, text, nested=nested) for name, text in item.items()
@@ -139,7 +149,9 @@ class Redactor:
         return [
             {
                 key: self._clean(item, "", nested=nested)
-                if key == "name" or (key == "valueFrom" and isinstance(item, dict))
+                if key == "name"
+                or (key == "valueFrom" and isinstance(item, dict))
+                or (key == "value" and is_our_variable(each.get("name")))
                 else self._all(item, ENV)
                 for key, item in each.items()
             }
@@ -147,6 +159,12 @@ class Redactor:
             else self._all(each, ENV)
             for each in items
         ]
+
+    def _header(self, header: Json) -> Json:
+        """Return what a probe says to a server, without its value if that is how it logs in."""
+        if not isinstance(header, dict) or not is_secret_name(str(header.get("name"))):
+            return header
+        return {k: v if k == "name" else self._all(v, HEADERS) for k, v in header.items()}
 
     def _annotation(self, name: str, text: Json, *, nested: bool) -> Json:
         """Return an annotation; if it holds JSON, what may be secret there is hidden."""
@@ -190,14 +208,7 @@ class Redactor:
         """Return a text with the URLs in it, but without who asks there and what is asked."""
         if self._answering and WORD in text:
             text = _NUMBERED.sub(WORD, text)
-        if "://" not in text:
-            return text
-        text = _LOGIN.sub(lambda found: self._word(found[0], URLS), text)
-
-        def said(query: re.Match[str]) -> str:
-            return _SAID.sub(lambda found: found[1] + self._word(found[2], URLS), query[0])
-
-        return _QUERY.sub(said, text)
+        return without_logins(text, lambda value: self._word(value, URLS))
 
     def _without_quotes(self, value: Json) -> Json:
         """Return a value whose messages repeat nothing that was hidden."""
@@ -271,3 +282,12 @@ def read(text: str) -> JsonObject | list[Json] | None:
     except ValueError:
         return None
     return found if isinstance(found, dict | list) else None
+
+
+def shown_to_people(value: Json) -> Json:
+    """Return what is left of something redacted, with one word for all that is hidden in it."""
+    if isinstance(value, dict):
+        return {key: shown_to_people(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [shown_to_people(item) for item in value]
+    return _NUMBERED.sub(HIDDEN, value) if isinstance(value, str) else value

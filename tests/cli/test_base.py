@@ -1,0 +1,137 @@
+"""A plan beside what other files become, such as those of the branch that a change goes to."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from composite import names
+from composite.simulate import objects
+from composite.simulate.controllers import CLAIMS
+from hooks.cli.observing import IN_NAMESPACES
+from tests.cli.conftest import QUICK_START, TUNING, Run
+
+ROOT = Path(__file__).parents[2]
+ADAPTER = """\
+  adapters:
+    - source: { name: style, image: registry.example/style:1 }
+"""
+
+
+@pytest.fixture
+def deploy(folder: Path) -> Path:
+    """A directory, and beside it what it was."""
+    for name in ("deploy", "base"):
+        (folder / name).mkdir()
+        (folder / name / "phi.yaml").write_text(QUICK_START)
+    return folder / "deploy"
+
+
+def test_what_is_not_edited_is_not_written(run: Run, deploy: Path) -> None:
+    assert deploy.is_dir()
+    result = run("plan", "deploy", "--base", "base")
+
+    assert (result.code, result.err) == (0, "")
+    assert (
+        "Workspace default/workspace-phi-3-mini is as it is there; nothing is written\n"
+        in result.out
+    )
+
+
+def test_it_says_what_is_said_of_what_simulate_dumps(run: Run, deploy: Path) -> None:
+    (deploy / "phi.yaml").write_text(QUICK_START + ADAPTER)
+    assert run("simulate", "base/phi.yaml", "--dump", "there.yaml").code == 0
+
+    edited = run("plan", "deploy", "--base", "base", "-o", "json")
+
+    assert edited.code == 3
+    assert edited == run("plan", "deploy", "--observed", "there.yaml", "-o", "json")
+    (one,) = json.loads(edited.out)["workspaces"]
+    assert one["given"] == "edited"
+    assert [each["kind"] for each in one["changes"]] == ["ControllerRevision", "Deployment"]
+
+
+def test_what_is_new_is_beside_what_is_not(run: Run, deploy: Path) -> None:
+    (deploy / "tuning.yaml").write_text(TUNING)
+
+    plan = json.loads(run("plan", "deploy", "--base", "base", "-o", "json").out)
+
+    found = {each["name"]: each["given"] for each in plan["workspaces"]}
+    assert found == {"workspace-phi-3-mini": "same", "workspace-tuning-phi-3": "new"}
+
+
+def test_where_there_is_nothing_all_is_new(run: Run, folder: Path, deploy: Path) -> None:
+    assert deploy.is_dir()
+    (folder / "empty").mkdir()
+
+    assert run("plan", "deploy", "--base", "empty") == run("plan", "deploy")
+
+
+def test_what_is_refused_is_taken_not_to_be_there(run: Run, folder: Path, deploy: Path) -> None:
+    assert deploy.is_dir()
+    (folder / "base/phi.yaml").write_text(QUICK_START.replace("Standard_NC6s_v3", "Standard_NV6"))
+
+    result = run("plan", "deploy", "--base", "base")
+
+    assert result.code == 3
+    assert "Workspace default/workspace-phi-3-mini is new\n" in result.out
+    assert result.err.startswith(
+        "base/phi.yaml:1: warning: workspace-phi-3-mini: is taken not to be there, for it is "
+        "refused: resource.instanceType: "
+    )
+
+
+def test_what_is_in_no_file_any_more_is_told(run: Run, folder: Path, deploy: Path) -> None:
+    assert deploy.is_dir()
+    (folder / "base/gone.yaml").write_text(QUICK_START.replace("workspace-phi-3-mini", "gone"))
+
+    result = run("plan", "deploy", "--base", "base")
+
+    assert (result.code, result.err) == (
+        0,
+        (
+            "--base: warning: Workspace default/gone is in no file any more: its nodes are given "
+            "back once somebody deletes it, which is not in this plan\n"
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        (["--base", "none"], 2, "Path 'none' does not exist"),
+        (
+            ["--base", "base", "--observed", "base"],
+            2,
+            "--observed and --base all say what there is",
+        ),
+        (["--base", "base", "--cluster"], 2, "--cluster and --base all say what there is"),
+        (["--base", "base/binary"], 1, "base/binary:1: is not UTF-8 text"),
+        (["--base", "base", "--base", "deploy"], 2, "is a Workspace of this name already"),
+    ],
+)
+def test_what_cannot_be_played_is_told(
+    run: Run, folder: Path, deploy: Path, options: list[str], code: int, said: str
+) -> None:
+    assert deploy.is_dir()
+    (folder / "base/binary").write_bytes(b"\xff")
+
+    result = run("plan", "deploy", *options)
+
+    assert result.code == code
+    assert said in result.err
+
+
+def test_the_role_of_whoever_plans_is_what_a_plan_reads() -> None:
+    role = yaml.safe_load((ROOT / "examples/plan/reader.yaml").read_text(encoding="utf-8"))
+    read = {*IN_NAMESPACES, names.NODES, objects.NAMESPACES, *(c.key for c in CLAIMS.values())}
+    kinds = [objects.KINDS[key] for key in read]
+
+    assert {(each.api_version.rpartition("/")[0], each.plural) for each in kinds} == {
+        (group, resource)
+        for rule in role["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+    }
+    assert {tuple(rule["verbs"]) for rule in role["rules"]} == {("get", "list")}
