@@ -17,8 +17,8 @@ OURS = "METAKAITO_"
 # What a name says, as one word of it or as the end of one.
 SECRET = frozenset(
     {
-        *("apikey", "authorization", "bearer", "cookie", "credential", "credentials"),
-        *("passphrase", "passwd", "password", "pwd", "secret", "secrets", "token"),
+        *("apikey", "authorization", "bearer", "cookie", "cred", "credential"),
+        *("passcode", "passphrase", "passwd", "password", "pwd", "secret", "token"),
     }
 )
 ENDINGS = (
@@ -41,6 +41,15 @@ ABOUT = frozenset(
         *("ttl", "type", "url"),
     }
 )
+# What makes of a token or a key one of a text, a table or a sort.
+HARMLESS_BEFORE = {
+    "token": frozenset(
+        {*("bos", "cls", "eos", "mask", "new", "pad", "sep", "special", "speculative", "unk")}
+    ),
+    "key": frozenset({"foreign", "partition", "primary", "public", "sort"}),
+}
+# A number of tokens, and no list of them.
+NUMBERED = "tokens"
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 # A value in a query that is no longer than "false" is no secret, if its name is none.
@@ -56,23 +65,37 @@ _ANOTHER_FLAG = re.compile(r"--[A-Za-z]|-[A-Za-z]$")
 _ASSIGNED = re.compile(r"(?P<before>-{0,2}(?P<name>[A-Za-z_][\w.-]*)=)(?P<value>.+)", re.DOTALL)
 # What a shell is told with; what follows is a script.
 _SCRIPT_FLAG = re.compile(r"-[a-z]*c")
-# What stands for a value: $(NAME), $NAME, "${NAME}", and whatever else begins so.
-_REFERENCE = re.compile(r"[\"']?\$(?:\w+|\{[^}]*\}|\([\w.-]+\)|\(.*\))?[\"']?")
+# What stands for a value, to Kubernetes and in a script: a name or a file, and no value beside it.
+_EXPANDED = re.compile(r"\$\([\w.-]+\)")
+_REFERENCE = re.compile(r"(?P<quote>\"?)\$(?:\w+|\{\w+\}|\((?:cat |<)? *[\w./-]+\))(?P=quote)")
 _NAMED = re.compile(
     r"(?<![\w.$/-])(?P<dashes>-{0,2})(?P<name>[A-Za-z_][\w.-]*?)[\"']?"
-    r"(?P<between>=|[ \t]*:[ \t]*(?!//)|[ \t]+)"
+    r"(?P<between>=|[ \t]*=[ \t]*(?=[\"'])|[ \t]*:[ \t]*(?!//)|[ \t]+)"
 )
-_WORD_OF_SHELL = re.compile(r"(?:\"(?:\\.|[^\"\\])*\"|'[^']*'|\\.|[^\s\"'\\;&|<>()])+", re.DOTALL)
+_WORD_OF_SHELL = re.compile(
+    r"(?:\"(?:\\.|[^\"\\])*\"|'[^']*'|\\.|\$\([^()]*\)|[^\s\"'\\;&|<>()])+", re.DOTALL
+)
 _AFTER_COLON = re.compile(r"\"(?:\\.|[^\"\\])*\"|'[^']*'|[^\s\"',}][^\"'\n,}]*", re.DOTALL)
 
 
 def is_secret_name(name: str) -> bool:
     """Whether a variable, flag, header or parameter of this name may hold a secret."""
-    words = [word.lower() for word in _WORDS.findall(name)]
+    words = [singular(word.lower()) for word in _WORDS.findall(name)]
+    if words[-2:] == ["secret", "id"]:  # of an AppRole
+        return True
     if not words or words[-1] in ABOUT:
+        return False
+    if len(words) > 1 and words[-2] in HARMLESS_BEFORE.get(words[-1], ()):
         return False
     strong = any(word in SECRET or word.endswith(ENDINGS) for word in words)
     return strong or words[-1] in SECRET_AT_THE_END
+
+
+def singular(word: str) -> str:
+    """Return one of many: several secrets are as secret as one."""
+    one = word.removesuffix("s")
+    known = one in SECRET or one in SECRET_AT_THE_END or one.endswith(ENDINGS)
+    return one if known and word != NUMBERED else word
 
 
 def is_our_variable(name: object) -> bool:
@@ -110,14 +133,14 @@ def argument(before: Json, item: str, instead: Instead) -> str:
     """Return one argument; ``before`` is the one before it."""
     before = before if isinstance(before, str) else ""
     flag = _FLAG.fullmatch(before)
-    if _REFERENCE.fullmatch(item) and item.startswith("$("):
+    if _EXPANDED.fullmatch(item):
         return item
     if flag and is_secret_name(flag["name"]) and not _ANOTHER_FLAG.match(item):
         return instead(item) if item else item
     whole = _ASSIGNED.fullmatch(item) if not _SCRIPT_FLAG.fullmatch(before) else None
     if whole and is_secret_name(whole["name"]):
         said = whole["value"]
-        return whole["before"] + (said if _REFERENCE.fullmatch(said) else instead(said))
+        return whole["before"] + (said if _EXPANDED.fullmatch(said) else instead(said))
     return "".join(parts_of_script(item, instead))
 
 

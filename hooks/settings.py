@@ -396,9 +396,14 @@ def load_settings() -> Settings:
         f"{name}: there is no such setting; did you mean {meant[0]}?"
         for name in sorted(os.environ)  # noqa: TID251  (this is the place)
         if name.startswith(PREFIX)
-        and name not in VARIABLES
+        and name.upper() not in VARIABLES
         and not SERVICE_LINK.search(name)
         and (meant := difflib.get_close_matches(name, VARIABLES, n=1, cutoff=0.85))
+    ]
+    problems += [
+        f"{name}: there is no such setting; did you mean {name.upper()}?"
+        for name in sorted(os.environ)  # noqa: TID251  (this is the place)
+        if name not in VARIABLES and name.upper() in VARIABLES
     ]
     try:
         settings = Settings.model_validate(set_variables())

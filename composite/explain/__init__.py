@@ -89,6 +89,7 @@ def explain(request: Request, catalog: Catalog, now: datetime) -> list[Explained
     nodes = [found for node in planned_nodes(plan, catalog) for found in traced(spelled_node, node)]
     machine_origins = {
         **OF_EVERY_MACHINE,
+        "planned.machine.labels": plan.origins["labels"],
         "planned.machine.disk": plan.origins["disk"],
         "planned.gpu": plan.origins["gpu_node"],
     }

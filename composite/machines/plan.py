@@ -27,13 +27,12 @@ class PlannedMachine(NamedTuple):
     gpu: bool
 
 
-# Where what a Machine is made of comes from; disk and GPUs the plan of the Workspace knows.
+# Where what a Machine is made of comes from; the plan of the Workspace knows the rest.
 OF_EVERY_MACHINE: Origins = {
     "namespace": (written("metadata.namespace"),),
     "planned.workspace": (written("metadata.name"),),
     "planned.machine.name": (written("metadata.uid"),),
     "planned.machine.instanceType": (written("resource.instanceType"),),
-    "planned.machine.labels": (written("resource.labelSelector.matchLabels", alike=True),),
     "provisioning.provisioner": (setting("PROVISIONER"),),
     "provisioning.cloud": (setting("CLOUD"),),
     "provisioning.node_class.group": (setting("NODE_CLASS_GROUP"),),

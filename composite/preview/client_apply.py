@@ -13,6 +13,7 @@ from composite.models import JsonObject
 from composite.simulate import objects
 
 NOTE = "kubectl.kubernetes.io/last-applied-configuration"
+MAPS = ("labels", "annotations")
 # What kubectl never takes from a file.
 UNSENT = ("uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink")
 
@@ -22,9 +23,15 @@ def applied_over(known: JsonObject | None, given: JsonObject) -> JsonObject:
     if known is None:
         new: JsonObject = pruned(given)
         return new
-    wanted = objects.with_metadata(given, **dict.fromkeys(UNSENT))
+    # kubectl always sends annotations, if none at all; a map that goes is said to be empty.
+    annotations = given["metadata"].get("annotations") or {}
+    wanted = objects.with_metadata(given, **dict.fromkeys(UNSENT), annotations=annotations)
     found: JsonObject = merged(known, last_applied(known), wanted)
-    return found
+    metadata = {key: value for key, value in found["metadata"].items() if value != {}}
+    emptied: JsonObject = {
+        key: {} for key in MAPS if known["metadata"].get(key) and key not in metadata
+    }
+    return {**found, "metadata": {**metadata, **emptied}}
 
 
 def last_applied(known: JsonObject) -> JsonObject:

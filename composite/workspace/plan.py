@@ -230,6 +230,7 @@ def make_plan(
         ),
         origins={
             **OF_EVERY_PLAN,
+            "labels": of_labels(resource),
             "distributed": of_world(preset),
             "disk": of_disk(preset, tuned),
             "gpu_node": of_type(row),
@@ -238,13 +239,14 @@ def make_plan(
 
 
 INSTANCE_TYPE = written("resource.instanceType")
+LABELS = (written("resource.labelSelector.matchLabels", alike=True),)
+EXPRESSIONS = (written("resource.labelSelector"),)
 
 # What is decided by one field, whatever the Workspace is for.
 OF_EVERY_PLAN: Origins = {
     "name": (written("metadata.name"),),
     "namespace": (written("metadata.namespace"),),
     "replicas": (written("resource.count"),),
-    "labels": (written("resource.labelSelector.matchLabels", alike=True),),
     "template": (written("inference.template", alike=True),),
     "revisions": (seen_there("what was accepted before"),),
     "revision.name": (written("metadata.name"), written("the spec")),
@@ -254,6 +256,11 @@ OF_EVERY_PLAN: Origins = {
     "load_balanced": (written(f'metadata.annotations["{names.ANNOTATION_ENABLE_LB}"]'),),
     "workload": (seen_there("all its nodes are Ready"),),
 }
+
+
+def of_labels(resource: Resource) -> tuple[Origin, ...]:
+    """Return where the labels of a node are written, in one of two forms or in both."""
+    return EXPRESSIONS if resource.labelSelector.matchExpressions else LABELS
 
 
 def of_world(preset: Preset | None) -> tuple[Origin, ...]:

@@ -144,7 +144,7 @@ def report(
                 members += [member(file, each) for each in plan.workspaces]
                 tell(f"{number} of {len(files)} files")
         finally:
-            # Where one fails nobody waits for the others.
+            # Where one fails, those that have not begun are left out.
             pool.shutdown(cancel_futures=True)
     counts = Counter(each.outcome for each in members)
     return Report(

@@ -10,16 +10,20 @@ from composite.simulate.apply import LAST_APPLIED
 
 # What of the status decides anything, by kind; of conditions, whether they hold.
 STATUS: Mapping[str, tuple[str, ...]] = {
-    names.WORKSPACES: ("machines", "workerNodes"),
+    names.WORKSPACES: ("machines", "workerNodes", "tuning"),
     names.MACHINES: ("nodeName",),
     names.NODECLAIMS: ("nodeName",),
     names.PODS: ("phase",),
+    names.DEPLOYMENTS: ("replicas", "readyReplicas"),
+    names.STATEFULSETS: ("replicas", "readyReplicas"),
+    names.JOBS: ("active", "failed", "succeeded"),
 }
 CONDITIONS: Mapping[str, tuple[str, ...]] = {
     names.WORKSPACES: ("Accepted",),
     names.MACHINES: ("MachineLaunched", "MachineRegistered", "MachineInitialized", "Ready"),
     names.NODECLAIMS: ("Launched", "Registered", "Initialized", "Ready"),
     names.NODES: ("Ready",),
+    names.PODS: ("PodScheduled", "Ready"),
     names.JOBS: ("Complete", "Failed"),
 }
 # Of Nodes others write many annotations, and new ones every few seconds.

@@ -23,10 +23,11 @@ def save(path: Path, content: bytes, mode: int = FOR_ALL) -> None:
     """
     unfinished: Path | None = None
     try:
-        target = path.resolve()
-        if target.exists() and not target.is_file():
-            target.write_bytes(content)
+        # Before the path is resolved: that of a pipe, such as /dev/stdout, leads to no name.
+        if path.exists() and not path.is_file():
+            path.write_bytes(content)
             return
+        target = path.resolve()
         unfinished = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
         handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with os.fdopen(handle, "wb") as file:

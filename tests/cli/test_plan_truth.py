@@ -263,6 +263,41 @@ def test_what_a_file_leaves_out_goes_if_it_was_applied_before_and_stays_if_not(
     assert removed["total"]["restarts"] == 1
 
 
+BALANCED = "metadata:\n  annotations: { kaito.sh/enablelb: 'True' }"
+
+
+def test_a_block_of_annotations_that_a_file_leaves_out_goes_with_what_it_asked_for(
+    run: Run, folder: Path, plan: Plan
+) -> None:
+    (folder / "phi.yaml").write_text(QUICK_START.replace("metadata:", BALANCED))
+    assert run("simulate", "phi.yaml", "--dump", "cluster.yaml").code == 0
+    items: Items = yaml.safe_load((folder / "cluster.yaml").read_text())["items"]
+    noted = [as_applied(e) if e["kind"] == names.KIND else e for e in items]
+    of_kind(noted, "Workspace")["metadata"]["annotations"]["example.com/of"] = "somebody else"
+
+    found = plan(QUICK_START, noted)
+
+    (mine,) = found["applied"]
+    assert [(each["path"], each["after"]) for each in mine["fields"]] == [
+        ('metadata.annotations["kaito.sh/enablelb"]', None)
+    ]
+    (service,) = facts(found)["changes"]
+    assert [(each["path"], each["before"], each["after"]) for each in service["fields"]] == [
+        ("spec.type", "LoadBalancer", "ClusterIP")
+    ]
+
+
+def test_a_block_of_labels_that_a_file_leaves_out_goes(there: Items, plan: Plan) -> None:
+    workspace = of_kind(there, "Workspace")
+    workspace["metadata"]["labels"] = {"team": "a"}
+    noted = [as_applied(e) if e["kind"] == names.KIND else e for e in there]
+
+    found = plan(QUICK_START, noted)
+
+    (mine,) = found["applied"]
+    assert [(each["path"], each["after"]) for each in mine["fields"]] == [("metadata.labels", None)]
+
+
 def test_a_workspace_on_its_way_out_is_not_brought_back(there: Items, plan: Plan) -> None:
     workspace = of_kind(there, "Workspace")
     workspace["metadata"]["deletionTimestamp"] = "2026-01-01T01:00:00Z"
@@ -292,6 +327,7 @@ def beat(items: Items) -> None:
     for each in node["status"]["conditions"]:
         each["lastHeartbeatTime"] = "2030-01-01T00:00:00Z"
     of_kind(items, "Deployment")["status"]["conditions"] = []
+    of_kind(items, "Deployment")["status"]["observedGeneration"] = 7
     of_kind(items, "Workspace")["metadata"]["managedFields"] = [{"time": "now"}]
 
 
@@ -311,10 +347,26 @@ def become_another(items: Items) -> None:
     of_kind(items, "Deployment")["metadata"]["uid"] = "another"
 
 
+def lose_a_pod(items: Items) -> None:
+    of_kind(items, "Deployment")["status"]["replicas"] = 0
+
+
+def have_no_room(items: Items) -> None:
+    conditions = [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}]
+    of_kind(items, "Pod")["status"]["conditions"] = conditions
+
+
+def train(items: Items) -> None:
+    of_kind(items, "Workspace")["status"]["tuning"] = {"phase": "Training"}
+
+
 @pytest.mark.parametrize(
     ("happens", "said"),
     [
         (beat, ""),
+        (lose_a_pod, f"Deployment default/{NAME}: changed"),
+        (have_no_room, "Pod default/POD: changed"),
+        (train, f"Workspace default/{NAME}: changed"),
         (cordon, "Node NODE: changed"),
         (relabel, "Node NODE: changed"),
         (appear, "Node one: is new"),
@@ -332,6 +384,7 @@ def test_only_what_a_plan_depends_on_has_moved(
     result = run(*asked, "now.yaml", "--check", "plan.json")
 
     expected = said.replace("NODE", of_kind(there, "Node")["metadata"]["name"])
+    expected = expected.replace("POD", of_kind(there, "Pod")["metadata"]["name"])
     assert result.err.splitlines()[1:] == ([expected] if said else [])
     assert (result.code == 1) == bool(said)
 

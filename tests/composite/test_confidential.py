@@ -12,12 +12,14 @@ from composite.confidential import (
 SECRET_NAMES = (
     *("HF_TOKEN", "SLACK_TOKEN_PROD", "apiKey", "OPENAI_API_KEY", "PGPASSWORD", "clientSecret"),
     *("AWS_SECRET_ACCESS_KEY", "basic-auth", "Authorization", "X-Api-Key", "sig", "key", "cookie"),
-    *("ssl-keyfile-password", "credentials", "token2"),
+    *("ssl-keyfile-password", "credentials", "token2", "api-keys", "PASSWORDS", "creds"),
+    *("VAULT_SECRET_ID", "passcode", "hf_token"),
 )
 OTHER_NAMES = (
     *("max_tokens", "tokenizer", "tokenizer_name", "token-file", "pad_token_id", "ssl-keyfile"),
     *("pass-through", "key-value-cache", "model", "torch_dtype", "kv-cache-dtype", "passenger", ""),
-    *("AWS_ACCESS_KEY_ID", "secret-name", "auth-mode"),
+    *("AWS_ACCESS_KEY_ID", "secret-name", "auth-mode", "eos_token", "pad-token", "sort-key"),
+    *("num-speculative-token", "max_new_tokens", "public-key", "class", "address"),
 )
 
 
@@ -77,6 +79,10 @@ COMMANDS = {
         ["--token", "$(T)", "--key=$(K)"],
         ["--token", "$(T)", "--key=$(K)"],
     ),
+    "what nobody puts in": (
+        ["--password=$ecret1", "--token", "$T"],
+        ["--password=#", "--token", "#"],
+    ),
     "JSON": (['{"api_key": "x", "model": "m"}'], ['{"api_key": #, "model": "m"}']),
     "no text": ([7, None, "--token", ["x"]], [7, None, "--token", ["x"]]),
     "flags of a model": (
@@ -95,6 +101,13 @@ SCRIPTS = {
     'serve --token "$HF_TOKEN" --key=${K} --secret $(cat /s)': (
         'serve --token "$HF_TOKEN" --key=${K} --secret $(cat /s)'
     ),
+    'PASSWORD=${X:-hunter2} T=\'$ecret\' KEY="$(echo x)" A_KEY="$(cat /s)" serve': (
+        "PASSWORD=# T='$ecret' KEY=# A_KEY=\"$(cat /s)\" serve"
+    ),
+    "PASSWORD='$ecret' serve": "PASSWORD=# serve",
+    "serve --token $(echo x) --port 80": "serve --token # --port 80",
+    "api_key = 'x y'; run(token = \"z\")": "api_key = #; run(token = #)",
+    "if token == 'x': serve": "if token == 'x': serve",
     "the token is here": "the token is here",
     "accelerate launch --gpu_ids=all inference_api.py --torch_dtype=auto --trust_remote_code": (
         "accelerate launch --gpu_ids=all inference_api.py --torch_dtype=auto --trust_remote_code"

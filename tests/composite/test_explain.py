@@ -8,14 +8,13 @@ import pytest
 
 from composite import workspace
 from composite.catalog import Catalog
-from composite.explain import explain
+from composite.explain import explain, planned_nodes, spelled, spelled_node
 from composite.explain.tracing import changed, partners
 from composite.explain.variants import variants
 from composite.models import JsonObject
 from composite.origins import Origin, Source
 from composite.simulate import Clock
 from composite.simulate.in_process import InProcess
-from composite.workspace.children import build_children
 from composite.workspace.observe import observe
 from composite.workspace.plan import make_plan
 from composite.workspace.rules import read_spec
@@ -63,14 +62,15 @@ def asked(file: str, catalog: Catalog) -> workspace.Request:
 
 
 def children(request: workspace.Request, catalog: Catalog) -> list[JsonObject]:
-    """Return the children, whether the rules would let the Workspace pass or not."""
+    """Return Machines and children, whether the rules would let the Workspace pass or not."""
     seen = observe(request, catalog.provisioning.provisioner)
     spec = read_spec(request.parent.written)
     config = None
     if spec.tuning is not None:
         config = find_config(spec.tuning, "default", seen.user_config, catalog)
     plan = make_plan(request.parent, spec, config, seen, catalog, Clock().now)
-    return [child.to_json() for child in build_children(plan)]
+    nodes = [found for node in planned_nodes(plan, catalog) for found in spelled_node(node)]
+    return [*nodes, *spelled(plan)]
 
 
 def inputs(request: workspace.Request, catalog: Catalog) -> Iterator[Input]:
@@ -125,17 +125,22 @@ def holders(path: str) -> Iterator[str]:
         path = path[: max(path.rfind("."), path.rfind("["), 0)]
 
 
-@pytest.mark.parametrize("file", FILES)
-def test_what_changes_with_an_input_names_that_input(file: str, catalog: Catalog) -> None:
-    request = asked(file, catalog)
-    explained = [
-        child
-        for child in explain(request, catalog, Clock().now)
-        if child.content["kind"] not in ("Machine", "NodeClaim")
-    ]
+def before_its_nodes(request: workspace.Request) -> workspace.Request:
+    """Return what is asked first: there is no Machine yet, and none is planned."""
+    status = request.parent.status.model_copy(update={"machines": (), "workerNodes": ()})
+    related = {
+        kind: {} if kind.partition(".")[0] in ("Machine", "Node") else found
+        for kind, found in request.related.items()
+    }
+    parent = request.parent.model_copy(update={"status": status})
+    return request.model_copy(update={"parent": parent, "related": related})
+
+
+def unnamed(request: workspace.Request, catalog: Catalog) -> Iterator[tuple[Source, str]]:
+    """Yield what was changed for each field that changes, and a line where it does not say so."""
+    explained = explain(request, catalog, Clock().now)
     built = children(request, catalog)
     assert [child.content for child in explained] == built
-    found, unnamed = set[Source](), list[str]()
     for given in inputs(request, catalog):
         try:
             others = children(given.request, given.catalog)
@@ -148,14 +153,41 @@ def test_what_changes_with_an_input_names_that_input(file: str, catalog: Catalog
                     for each in (holders(path) if path else [""])
                     for origin in child.origins.get(each, ())
                 ]
-                found.add(given.source)
                 waits = not path and any(each.source is Source.CLUSTER for each in origins)
-                if not names(origins, given) and not waits:
-                    told = ", ".join(map(str, origins)) or "nothing"
-                    where = f"{child.content['kind']}.{path}"
-                    unnamed.append(f"{given.source}: {given.field} → {where}: {told}")
-    assert "\n".join(unnamed) == ""
+                told = ", ".join(map(str, origins)) or "nothing"
+                line = f"{given.source}: {given.field} → {child.content['kind']}.{path}: {told}"
+                yield given.source, "" if waits or names(origins, given) else line
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_what_changes_with_an_input_names_that_input(file: str, catalog: Catalog) -> None:
+    request = asked(file, catalog)
+    found = [
+        each
+        for situation in (request, before_its_nodes(request))
+        for each in unnamed(situation, catalog)
+    ]
+    assert "\n".join(line for _, line in found if line) == ""
     is_named = any(
         "preset" in (part or {}) for part in (request.parent.inference, request.parent.tuning)
     )
-    assert found >= ({Source.WORKSPACE, Source.PRESET} if is_named else {Source.WORKSPACE})
+    sources = {source for source, _ in found}
+    assert sources >= ({Source.WORKSPACE, Source.PRESET} if is_named else {Source.WORKSPACE})
+
+
+def test_labels_in_the_long_form_are_told_as_they_are_written(
+    tmp_path: Path, catalog: Catalog
+) -> None:
+    text = (EXAMPLES / "phi-3.yaml").read_text(encoding="utf-8")
+    short = "    matchLabels:\n      apps: phi-3\n"
+    long = "    matchExpressions: [{ key: apps, operator: In, values: [phi-3] }]\n"
+    assert short in text
+    file = tmp_path / "long.yaml"
+    file.write_text(text.replace(short, long), encoding="utf-8")
+
+    (machine, *_) = explain(asked(str(file), catalog), catalog, Clock().now)
+
+    assert machine.origins_of("metadata.labels.apps") == (
+        Origin(Source.WORKSPACE, "resource.labelSelector"),
+    )
+    assert "\n".join(line for _, line in unnamed(asked(str(file), catalog), catalog) if line) == ""
