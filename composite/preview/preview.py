@@ -4,11 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from composite import names
-from composite.budget import budget
-from composite.catalog import Catalog, GpuNeed
+from composite.catalog import Catalog
 from composite.models import JsonObject
 from composite.preview.api import (
-    MemoryBudget,
     NodesChange,
     ObjectChange,
     Preview,
@@ -17,6 +15,7 @@ from composite.preview.api import (
 from composite.preview.changes import instance_type_of, object_change
 from composite.preview.client_apply import NOTE
 from composite.preview.effects import compared
+from composite.preview.memory import memory, need_of
 from composite.preview.playing import Played, World, Write, over, play, workspace_ref
 from composite.preview.sums import total
 from composite.prices import PriceTable, cost, times
@@ -24,7 +23,6 @@ from composite.refusal import Problem
 from composite.simulate import Ref, controllers, objects
 from composite.simulate.admission import admitted
 from composite.simulate.provisioner import CLAIMS
-from composite.workspace.rules import named_preset, read_spec
 
 Given = Literal["new", "edited", "same", "not given"]
 
@@ -227,39 +225,6 @@ def kept_nodes(found: JsonObject | None, observed: Iterable[JsonObject]) -> list
     there = {obj["metadata"]["name"] for obj in observed if objects.kind_key(obj) == names.NODES}
     used = objects.status_of(found).get("workerNodes") or () if found is not None else ()
     return [name for name in used if name in there]
-
-
-def memory(found: JsonObject, catalog: Catalog) -> MemoryBudget | None:
-    """Return the budget of GPU memory, where both what is needed and what there is are known."""
-    need, instance_type, nodes = need_of(found, catalog)
-    row = catalog.instance_types.get(instance_type)
-    if need is None or row is None:
-        return None
-    gpus, total_gi, per_gpu = budget(need, row, nodes)
-    return MemoryBudget(
-        instanceType=row.name,
-        nodes=nodes,
-        gpusNeeded=gpus.needed,
-        gpusAvailable=gpus.available,
-        perGpuNeeded=per_gpu.needed,
-        perGpuAvailable=per_gpu.available,
-        totalNeeded=total_gi.needed,
-        totalAvailable=total_gi.available,
-    )
-
-
-def need_of(found: JsonObject, catalog: Catalog) -> tuple[GpuNeed | None, str, int]:
-    """Return what a Workspace needs of GPUs, if its preset says so, its nodes' type and number."""
-    spec = read_spec({key: found[key] for key in names.SPEC_FIELDS if key in found})
-    preset = named_preset(spec.inference, catalog)
-    need = preset.gpu if preset is not None else None
-    nodes = spec.resource.count
-    if preset is not None and preset.worldSize is None:
-        nodes = 1  # it runs whole on each
-    if spec.tuning is not None:
-        tuned = catalog.presets.get(spec.tuning.preset.name)
-        need = tuned.tuning.gpu if tuned is not None and tuned.tuning is not None else None
-    return need, spec.resource.instanceType, nodes
 
 
 def waits(found: JsonObject) -> str:
