@@ -23,7 +23,7 @@ def explain(files: tuple[str, ...], field: str | None, output: str, flags: Flags
     An origin is a field of the Workspace, a row of a preset or of an instance type, the default
     configuration of a tuning method, a setting of the installation, something that only the cluster
     can tell, or the default, which is the same for every Workspace. '(not set)' is a field of the
-    Workspace that is left to its default. 'here for' says why something is there at all.
+    Workspace or a setting that is left to its default. 'here for' says why something is there.
 
     FILES are those of 'metakaito render', and what is shown is what it would be with nodes that are
     up. The text is YAML; -o json and -o yaml list the fields one by one.

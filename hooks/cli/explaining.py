@@ -22,9 +22,11 @@ from hooks.cli.patience import Patience, waiting
 from hooks.cli.refusals import name_of
 from hooks.cli.rendering import print_notice, require_all_accepted, served, warn_of_namesakes
 from hooks.cli.worlds import World, read_worlds
-from hooks.settings import Settings
+from hooks.settings import Settings, variable
 
 NOT_SET = " (not set)"
+# What the API server gives, and what is more than one field.
+GIVEN_BY_OTHERS = ("metadata.uid", "the spec")
 
 
 class Field(NamedTuple):
@@ -71,7 +73,8 @@ def explain_files(files: Iterable[str], field: str | None, settings: Settings, o
     worlds = read_worlds(files)
     require_all_accepted(worlds, catalog)
     warn_of_namesakes([manifest for world in worlds for manifest in world.workspaces])
-    found = [child for world in worlds for child in explained(world, catalog)]
+    given = frozenset(map(variable, settings.model_fields_set))
+    found = [child for world in worlds for child in explained(world, catalog, given)]
     if field is not None:
         found = only(found, field)
     if output == "text":
@@ -81,8 +84,16 @@ def explain_files(files: Iterable[str], field: str | None, settings: Settings, o
     print_text(as_json({"items": items}) if output == "json" else as_yaml(items))
 
 
-def explained(world: World, catalog: Catalog) -> Iterator[Child]:
-    """Yield the children of the Workspaces of a world, once these have their nodes."""
+def explained(world: World, catalog: Catalog, variables: frozenset[str]) -> Iterator[Child]:
+    """
+    Yield the children of the Workspaces of a world, once these have their nodes.
+
+    Args:
+        world: What is there, and the Workspaces, which are accepted.
+        catalog: Presets and instance types.
+        variables: Those that are set.
+
+    """
     clock = Clock()
     with Patience(InProcess(catalog, clock), clock) as patient:
         hooks = Listening(patient)
@@ -93,12 +104,12 @@ def explained(world: World, catalog: Catalog) -> Iterator[Child]:
         request = workspace.Request.model_validate(asked)
         with waiting(f"changing every decision about {name_of(manifest)} in turn"):
             found = explain(request, catalog, clock.now)
-        yield from (told(child, manifest) for child in found)
+        yield from (told(child, manifest, variables) for child in found)
 
 
-def told(child: Explained, manifest: Manifest) -> Child:
+def told(child: Explained, manifest: Manifest, variables: frozenset[str]) -> Child:
     """Return a child with sentences in the place of origins."""
-    given = frozenset(path for path, _ in paths(manifest.content))
+    given = variables | {path for path, _ in paths(manifest.content)}
 
     def sentences(path: str) -> tuple[str, ...]:
         return tuple(sentence(origin, given) for origin in child.origins_of(path))
@@ -112,14 +123,10 @@ def told(child: Explained, manifest: Manifest) -> Child:
 
 
 def sentence(origin: Origin, given: frozenset[str]) -> str:
-    """Return an origin in words; a field that the user left to its default is said to be so."""
-    left = origin.source is Source.WORKSPACE and origin.field not in given
-    by_server = origin.field in ("metadata.uid", "the spec")
-    return (
-        f"{origin}{NOT_SET}"
-        if left and not by_server and "[*]" not in origin.field
-        else str(origin)
-    )
+    """Return an origin in words; a field or a setting that is left to its default is so called."""
+    could_be = origin.source in (Source.WORKSPACE, Source.SETTING)
+    elsewhere = origin.field in GIVEN_BY_OTHERS or "[*]" in origin.field
+    return f"{origin}{NOT_SET if could_be and not elsewhere and origin.field not in given else ''}"
 
 
 def paths(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401  (JSON)

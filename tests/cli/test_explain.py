@@ -75,9 +75,9 @@ def test_a_field_of_one_kind_with_or_without_the_number_of_an_item(run: Run, fie
     assert result.out == (
         "Deployment workspace-phi-3-mini in namespace default\n"
         f"  {IMAGE} = mcr.microsoft.com/aks/kaito/kaito-phi-3-mini-4k-instruct:0.0.2\n"
-        "    setting: METAKAITO_IMAGE_REGISTRY\n"
+        "    setting: METAKAITO_IMAGE_REGISTRY (not set)\n"
         "    preset phi-3-mini-4k-instruct: image\n"
-        "    setting: METAKAITO_RUNTIME\n"
+        "    setting: METAKAITO_RUNTIME (not set)\n"
     )
 
 
@@ -101,13 +101,24 @@ def test_json_and_yaml_list_the_fields_one_by_one(run: Run) -> None:
     assert yaml.safe_load(run(*asked, "yaml").out) == expected
 
 
-def test_a_setting_that_is_given_is_named_like_one_that_is_not(run: Run) -> None:
-    result = run("explain", "phi.yaml", "--provisioner", "nodeclaim", "--cloud", "azure",
-                 "--field", "NodeClaim.spec.nodeClassRef.kind")  # fmt: skip
+def test_a_setting_that_is_given_is_told_from_one_that_is_not(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("METAKAITO_NODE_CLASS_NAME", "mine")
+    result = run("explain", "phi.yaml", "--provisioner", "nodeclaim",
+                 "--field", "NodeClaim.spec.nodeClassRef", "-o", "json")  # fmt: skip
 
-    assert result.out.endswith(
-        "  spec.nodeClassRef.kind = AKSNodeClass\n    setting: METAKAITO_NODE_CLASS_KIND\n"
-    )
+    (item,) = json.loads(result.out)["items"]
+    assert item["hereFor"] == ["setting: METAKAITO_PROVISIONER"]
+    assert [(each["path"], each["value"], *each["from"]) for each in item["fields"]] == [
+        (
+            "spec.nodeClassRef.group",
+            "karpenter.azure.com",
+            "setting: METAKAITO_NODE_CLASS_GROUP (not set)",
+        ),
+        ("spec.nodeClassRef.kind", "AKSNodeClass", "setting: METAKAITO_NODE_CLASS_KIND (not set)"),
+        ("spec.nodeClassRef.name", "mine", "setting: METAKAITO_NODE_CLASS_NAME"),
+    ]
 
 
 def test_a_field_that_nothing_has_is_told_with_the_nearest(run: Run) -> None:
