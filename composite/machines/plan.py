@@ -12,7 +12,7 @@ from typing import NamedTuple
 from composite.catalog import Catalog
 from composite.machines.api import WantedMachine, Workspace
 from composite.machines.observe import Seen
-from composite.origins import Origins, setting, written
+from composite.origins import Origins, seen_there, setting, written
 
 # When to look again for a Machine that was to be made. Metacontroller may never hear of one that
 # came and went while its watch was broken; nobody would plan the next attempt then.
@@ -31,7 +31,9 @@ class PlannedMachine(NamedTuple):
 OF_EVERY_MACHINE: Origins = {
     "namespace": (written("metadata.namespace"),),
     "planned.workspace": (written("metadata.name"),),
-    "planned.machine.name": (written("metadata.uid"),),
+    "planned.machine.name": (
+        seen_there("the Workspace's uid, which of its nodes it is, and at which attempt"),
+    ),
     "planned.machine.instanceType": (written("resource.instanceType"),),
     "provisioning.provisioner": (setting("PROVISIONER"),),
     "provisioning.cloud": (setting("CLOUD"),),

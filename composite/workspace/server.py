@@ -81,7 +81,7 @@ def plan_server(
             "command": of_command(preset),
             "gpus": gpus.origins,
             "deadline_seconds": (of_preset(preset, "readinessTimeoutSeconds"),),
-            **(of_adapters(adapters) if adapters else {}),
+            **(of_adapters(adapters, named) if adapters else {}),
         },
     )
 
@@ -90,15 +90,26 @@ RUNTIME = setting("RUNTIME")
 RUNTIME_IMAGE = setting("RUNTIME_IMAGE")
 IMAGE_REGISTRY = setting("IMAGE_REGISTRY")
 
+PULL_SECRETS = "inference.preset.presetOptions.imagePullSecrets"
+
 # What is decided by one field, whatever is served.
 OF_EVERY_SERVER: Origins = {
-    "pull_secrets": (
-        written("inference.preset.presetOptions.imagePullSecrets"),
-        written("inference.adapters[*].source.imagePullSecrets"),
-    ),
+    "pull_secrets": (written(PULL_SECRETS),),
     "shared_memory": (written("resource.count"),),
     "adapters": (written("inference.adapters"),),
 }
+
+
+def of_pull_secrets(named: PresetRef, adapters: tuple[Adapter, ...]) -> tuple[Origin, ...]:
+    """Return where Secrets to pull with are written."""
+    fields = [
+        f"inference.adapters[{index}].source.imagePullSecrets"
+        for index, adapter in enumerate(adapters)
+        if adapter.source.imagePullSecrets
+    ]
+    if named.presetOptions.imagePullSecrets or not fields:
+        fields.insert(0, PULL_SECRETS)
+    return tuple(map(written, fields))
 
 
 def of_preset(preset: Preset, field: str) -> Origin:
@@ -130,9 +141,9 @@ def of_command(preset: Preset) -> tuple[Origin, ...]:
     )
 
 
-def of_adapters(adapters: tuple[Adapter, ...]) -> Origins:
-    """Return where each part of each adapter comes from."""
-    found: dict[str, tuple[Origin, ...]] = {}
+def of_adapters(adapters: tuple[Adapter, ...], named: PresetRef) -> Origins:
+    """Return where each part of each adapter comes from, and the Secrets to pull with."""
+    found: dict[str, tuple[Origin, ...]] = {"pull_secrets": of_pull_secrets(named, adapters)}
     for index, adapter in enumerate(adapters):
         here, field = f"adapters[{index}]", f"inference.adapters[{index}]"
         name = (written(f"{field}.source.name"),)

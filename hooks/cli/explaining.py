@@ -1,5 +1,6 @@
 """The work of ``explain``: bring a Workspace up, and say where its children come from."""
 
+import re
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from typing import Any, NamedTuple
@@ -25,8 +26,8 @@ from hooks.cli.worlds import World, read_worlds
 from hooks.settings import Settings, variable
 
 NOT_SET = " (not set)"
-# What the API server gives, and what is more than one field.
-GIVEN_BY_OTHERS = ("metadata.uid", "the spec")
+# What is more than one field.
+WHOLE = "the spec"
 
 
 class Field(NamedTuple):
@@ -125,8 +126,8 @@ def told(child: Explained, manifest: Manifest, variables: frozenset[str]) -> Chi
 def sentence(origin: Origin, given: frozenset[str]) -> str:
     """Return an origin in words; a field or a setting that is left to its default is so called."""
     could_be = origin.source in (Source.WORKSPACE, Source.SETTING)
-    elsewhere = origin.field in GIVEN_BY_OTHERS or "[*]" in origin.field
-    return f"{origin}{NOT_SET if could_be and not elsewhere and origin.field not in given else ''}"
+    left = could_be and origin.field != WHOLE and origin.field not in given
+    return f"{origin}{NOT_SET if left else ''}"
 
 
 def paths(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401  (JSON)
@@ -166,10 +167,21 @@ def only(children: Iterable[Child], field: str) -> list[Child]:
     known = sorted(
         {f"{child.content['kind']}.{each.path}" for child in every for each in child.fields}
     )
-    near = get_close_matches(field, [*known, *(path.partition(".")[2] for path in known)], n=1)
+    every_path = [*known, *(path.partition(".")[2] for path in known)]
+    ends = [path for path in known if re.sub(r"\W", ".", path).endswith(f".{field}")]
+    near = get_close_matches(field, ends or outer(every_path), n=1) or ends[:1]
     kinds = ", ".join(dict.fromkeys(child.content["kind"] for child in every))
     hint = f"did you mean {near[0]}?" if near else "'metakaito explain FILE' prints all fields"
     raise Failed(f"--field {field}: nothing here has it ({kinds}); {hint}")
+
+
+def outer(paths: Iterable[str]) -> list[str]:
+    """Return paths, and those of all that holds them."""
+    found: dict[str, None] = {}
+    for path in paths:
+        parts = path.split(".")
+        found |= dict.fromkeys(".".join(parts[:count]) for count in range(1, len(parts) + 1))
+    return list(found)
 
 
 def as_object(child: Child) -> JsonObject:

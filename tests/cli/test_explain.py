@@ -131,6 +131,18 @@ def test_a_field_that_nothing_has_is_told_with_the_nearest(run: Run) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("field", "meant"),
+    [
+        ("image", f"Deployment.{IMAGE}"),
+        ("Machine.spec.resurces", "Machine.spec.resources"),
+        ("Deployment.spec.template.spec.contaners", "Deployment.spec.template.spec.containers[0]"),
+    ],
+)
+def test_a_first_guess_is_told_the_nearest(run: Run, field: str, meant: str) -> None:
+    assert f"did you mean {meant}" in run("explain", "phi.yaml", "--field", field).err
+
+
 def test_a_workspace_that_is_refused_is_refused_as_render_does(run: Run) -> None:
     result = run("explain", str(REFUSED))
 

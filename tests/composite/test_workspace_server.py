@@ -76,10 +76,7 @@ def test_everything_about_a_server(catalog: Catalog) -> None:
         shared_memory=False,
         deadline_seconds=1800,
         origins={
-            "pull_secrets": (
-                written("inference.preset.presetOptions.imagePullSecrets"),
-                written("inference.adapters[*].source.imagePullSecrets"),
-            ),
+            "pull_secrets": (written("inference.preset.presetOptions.imagePullSecrets"),),
             "shared_memory": (written("resource.count"),),
             "adapters": (written("inference.adapters"),),
             "image": (setting("IMAGE_REGISTRY"), of_the_preset("image"), setting("RUNTIME")),

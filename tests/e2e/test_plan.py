@@ -43,6 +43,7 @@ def test_a_plan_of_what_serves_is_empty_and_that_of_an_edit_is_what_then_happens
     cluster.kubectl("apply", "-f", file)
     eventually(lambda: generation(bundle, namespace) > before["metadata"]["generation"])
 
+    assert (nothing["applied"], actions(nothing)) == ([], [])
     assert (fresh, settled, edited) == (3, 0, 3)
     assert actions(new) == [
         ("added", "ControllerRevision"),
@@ -50,7 +51,6 @@ def test_a_plan_of_what_serves_is_empty_and_that_of_an_edit_is_what_then_happens
         ("added", "NodeClaim"),
         ("added", "Service"),
     ]
-    assert actions(nothing) == []
     assert actions(edit) == [("added", "ControllerRevision"), ("changed", "Deployment")]
     [change] = [each for each in edit["workspaces"][0]["changes"] if each["action"] == "changed"]
     pods = [each for each in change["restarts"] if each.startswith(PHI)]
