@@ -79,6 +79,7 @@ LOOKED_UP = {
     ".lowerAscii())",
     "presetMode": word("variables.presetRow", "accessMode"),
     "needGpus": number("variables.presetRow", "gpus"),
+    "gpuWord": "variables.needGpus == 1 ? 'GPU' : 'GPUs'",
     "needGi": number("variables.presetRow", "totalGi"),
     "needGiPerGpu": number("variables.presetRow", "perGpuGi"),
     "processes": number("variables.presetRow", "processes"),
@@ -288,7 +289,7 @@ NOTES = (
         "variables.typeGpus * variables.count >= variables.needGpus && "
         "variables.typeGi * variables.count >= variables.needGi",
         "resource.instanceType: {variables.preset} runs whole on each node and needs "
-        "{string(variables.needGpus)} GPUs and {string(variables.needGi)}Gi there, "
+        "{string(variables.needGpus)} {variables.gpuWord} and {string(variables.needGi)}Gi there, "
         "{variables.type} has {string(variables.typeGpus)} and {string(variables.typeGi)}Gi: "
         "it may not fit",
     ),

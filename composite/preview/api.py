@@ -91,6 +91,9 @@ class WorkspacePreview(Value):
     nodes: tuple[NodesChange, ...] = ()
     keeps: tuple[str, ...] = Field(default=(), description="Nodes that are there and are used.")
     memory: MemoryBudget | None = None
+    notes: tuple[str, ...] = Field(
+        default=(), description="What is accepted and still worth a word, in sentences."
+    )
     waits: str = Field(default="", description="Why it would not get its nodes; empty if it does.")
     fails: str = Field(
         default="", description="What Metacontroller would fail with again and again; else empty."

@@ -1,5 +1,6 @@
 """The preview: what is written, Workspace by Workspace, and what that needs and costs."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
@@ -23,6 +24,10 @@ from composite.refusal import Problem
 from composite.simulate import Ref, controllers, objects
 from composite.simulate.admission import admitted
 from composite.simulate.provisioner import CLAIMS
+from composite.workspace.observe import CLAIM_KINDS
+
+# Between the notes of a status; what is suggested in place of a name is part of one.
+BETWEEN_NOTES = re.compile(r"; (?!use |the nearest are )")
 
 Given = Literal["new", "edited", "same", "not given"]
 
@@ -84,12 +89,17 @@ def told(obj: JsonObject | None) -> JsonObject | None:
 
 
 def moved_nodes(played: Played) -> set[Ref]:
-    """Return the Workspaces whose Machines come or go, whoever has them do so."""
+    """
+    Return the Workspaces whose Machines come or go, whoever has them do so.
+
+    Not of one that is gone or goes: its Machines go whatever is applied.
+    """
     before, after = played.claims
     moved = [
         each[ref] for ref in before.keys() ^ after.keys() for each in played.claims if ref in each
     ]
-    return {ref for ref in map(workspace_of, moved) if ref.name}
+    stays = {ref for ref, obj in played.before.items() if not objects.is_terminating(obj)}
+    return {workspace_of(each) for each in moved} & stays
 
 
 def given_as(ref: Ref, about: About) -> Given:
@@ -129,12 +139,13 @@ def one(ref: Ref, writes: Mapping[Ref, Write], about: About) -> WorkspacePreview
     world, catalog = about.world, about.catalog
     found = about.played.found.get(ref)
     refused = tuple(refusals(ref, found, about.played))
+    given = given_as(ref, about)
     made, gone = (nodes_of(each) for each in moved_claims(ref, about.played))
     provisioner = catalog.provisioning.provisioner
     return WorkspacePreview(
         namespace=ref.namespace,
         name=ref.name,
-        given=given_as(ref, about),
+        given=given,
         refused=refused,
         deleting=tuple(leaving(ref, about)),
         changes=tuple(
@@ -144,6 +155,7 @@ def one(ref: Ref, writes: Mapping[Ref, Write], about: About) -> WorkspacePreview
         nodes=tuple(nodes_changes(made, gone, about.prices)),
         keeps=tuple(kept_nodes(found, world.observed)),
         memory=None if refused or found is None else memory(found, catalog),
+        notes=() if refused or found is None or given == "not given" else notes(found),
         waits="" if refused or found is None else waits(found),
         fails=fails(ref, about.played),
         unknown=() if refused or found is None else tuple(unknown(found, made, about)),
@@ -171,6 +183,13 @@ def refusals(ref: Ref, found: JsonObject | None, played: Played) -> Iterator[Pro
         for sentence in str(accepted["message"]).split("; "):
             field, colon, rest = sentence.partition(": ")
             yield Problem(field=field if colon else "resource", message=rest or sentence)
+
+
+def notes(found: JsonObject) -> tuple[str, ...]:
+    """Return what is worth a word of a Workspace that is accepted, as its status says it."""
+    accepted = objects.condition_of(found, "Accepted")
+    message = str(accepted["message"]) if accepted is not None else ""
+    return tuple(BETWEEN_NOTES.split(message)) if message else ()
 
 
 def moved_claims(ref: Ref, played: Played) -> tuple[list[JsonObject], list[JsonObject]]:
@@ -251,7 +270,9 @@ def unknown(found: JsonObject, made: Sequence[str], about: About) -> Iterator[st
     """Yield what cannot be known before it is applied, or before its nodes are there."""
     need, instance_type, _ = need_of(found, about.catalog)
     if made and objects.ref_of(found) not in about.played.before:
-        yield "the names of its Machines: they follow from the uid that it will be given"
+        kind = CLAIM_KINDS.get(about.catalog.provisioning.provisioner, names.MACHINES)
+        claims = f"{kind.partition('.')[0]}s"
+        yield f"the names of its {claims}: they follow from the uid that it will be given"
     if instance_type and instance_type not in about.catalog.instance_types:
         yield f"{instance_type} is in no table: its GPUs and their memory are seen on the node"
     elif need is None:

@@ -583,8 +583,8 @@ def replica_notes(preset: Preset, row: InstanceType) -> Iterator[str]:
     if not (gpus.enough and memory.enough):
         yield (
             f"resource.instanceType: {preset.name} runs whole on each node and needs "
-            f"{gpus.needed} GPUs and {memory.needed}Gi there, {row.name} has {gpus.available} "
-            f"and {memory.available}Gi: it may not fit"
+            f"{gpus.needed} GPU{'' if gpus.needed == 1 else 's'} and {memory.needed}Gi there, "
+            f"{row.name} has {gpus.available} and {memory.available}Gi: it may not fit"
         )
 
 

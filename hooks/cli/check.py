@@ -32,8 +32,12 @@ def check(files: tuple[str, ...], beside: tuple[str, ...], output: str, flags: F
       metakaito check deploy/ --cloud aws
       metakaito check changed.yaml --beside deploy/ -o sarif > metakaito.sarif
 
-    Exit codes: 0 all are accepted, or there is none; 1 a file with a Workspace cannot be read;
-    2 one is refused, with a line for each problem: FILE:LINE: NAME: FIELD: what is wrong.
+    All files are looked at, also where one cannot be read: FILE:LINE: what is wrong is said of it
+    on standard error, and in json and sarif, where it has no name.
+
+    Exit codes: 0 all are accepted, or there is none; 1 a file cannot be read in which a Workspace
+    may be, whatever is said of the others; 2 one is refused, with a line for each problem:
+    FILE:LINE: NAME: FIELD: what is wrong.
 
     """
     from hooks.cli.checking import check_files  # noqa: PLC0415  (see the package)

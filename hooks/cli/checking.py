@@ -19,7 +19,8 @@ from hooks.cli.files import (
     Manifest,
     files_in,
     manifests_of,
-    read_text,
+    read_bytes,
+    text_of,
     yaml_errors_told,
     yaml_nodes,
 )
@@ -46,6 +47,13 @@ class Source(NamedTuple):
     documents: Sequence[yaml.Node]
 
 
+class Sources(NamedTuple):
+    """Files by their paths, and what is wrong with those that cannot be read."""
+
+    read: Mapping[str, Source]
+    unread: Sequence[Finding]
+
+
 class Verdict(NamedTuple):
     """What is said of one Workspace."""
 
@@ -65,42 +73,68 @@ def check_files(
     Print what is said of the Workspaces in files, and return the exit code.
 
     Raises:
-        Failed: A file cannot be read that may hold a Workspace.
+        Failed: A file cannot be read that may hold a Workspace; all others are told of before.
 
     """
     sources = read_sources(files)
     around = read_sources(beside)
-    found = verdicts(sources, around, catalog_of(settings))
+    found = verdicts(sources.read, around.read, catalog_of(settings))
+    unread = list(dict.fromkeys([*sources.unread, *around.unread]))
     match output:
         case "json":
-            print_text(as_json([verdict_json(each) for each in found]))
+            print_text(as_json([*map(verdict_json, found), *map(unread_json, unread)]))
         case "sarif":
             findings = [finding for each in found for finding in each.findings]
-            print_text(as_json(sarif_log(findings, installed())))
+            print_text(as_json(sarif_log([*findings, *unread], installed())))
         case _:
             print_text("".join(f"{line}\n" for each in found for line in verdict_lines(each)))
+    if unread:
+        raise Failed(*map(unread_line, unread))
     return OK if all(each.accepted for each in found) else REFUSED
 
 
-def read_sources(paths: Iterable[str]) -> dict[str, Source]:
-    """
-    Return the files in which there may be a Workspace, or what one names, by their paths.
-
-    Raises:
-        Failed: One cannot be read, though it has the words of a Workspace.
-
-    """
+def read_sources(paths: Iterable[str]) -> Sources:
+    """Return the files in which there may be a Workspace, or what one names."""
     found: dict[str, Source] = {}
+    unread = []
     listed = ((path, file) for path in paths for file in files_in(path))
     for file in dict.fromkeys(file for path, file in listed if is_shown(path, file)):
-        text = read_text(file)
-        if MARK.search(text):
-            with yaml_errors_told(file, text):
-                documents = list(yaml_nodes(file, text))
-            found[file] = Source(manifests_of(file, text), documents)
-        else:
-            found[file] = Source(readable_manifests(file, text), ())
-    return found
+        try:
+            found[file] = read_source(file)
+        except Failed as error:
+            unread += [unreadable(file, line) for line in error.lines]
+    return Sources(found, unread)
+
+
+def read_source(file: str) -> Source:
+    """
+    Return a file in which there may be a Workspace, or what one names.
+
+    Raises:
+        Failed: It cannot be read, and there is no telling that it has no Workspace.
+
+    """
+    content = read_bytes(file)
+    # What is not UTF-8 has the words as they are, or with zeros between where it is UTF-16.
+    marked = MARK.search(content.replace(b"\0", b"").decode(errors="replace"))
+    try:
+        text = text_of(file, content)
+    except Failed:
+        if marked:
+            raise
+        return Source((), ())
+    if not marked:
+        return Source(readable_manifests(file, text), ())
+    with yaml_errors_told(file, text):
+        documents = list(yaml_nodes(file, text))
+    return Source(manifests_of(file, text), documents)
+
+
+def unreadable(file: str, told: str) -> Finding:
+    """Return why a file cannot be read, told as ``FILE: why`` or ``FILE:LINE: why``."""
+    found = re.match(r"(?::(\d+))?: ", told.removeprefix(file))
+    line, message = (found[1], told.removeprefix(file)[found.end() :]) if found else (None, told)
+    return Finding(file, int(line or 1), "", "", message)
 
 
 def is_shown(path: str, file: str) -> bool:
@@ -120,18 +154,21 @@ def verdicts(
     sources: Mapping[str, Source], around: Mapping[str, Source], catalog: Catalog
 ) -> list[Verdict]:
     """Return what is said of each Workspace; all that has a name in any file exists for it."""
-    there = [
-        each.content
-        for source in {**around, **sources}.values()
-        for each in source.manifests
-        if is_named(each) and is_readable(each)
-    ]
+    every = [each for source in {**around, **sources}.values() for each in source.manifests]
+    whys = [(each, why_unreadable(each)) for each in every if is_named(each)]
+    there = [each.content for each, why in whys if not why]
+    malformed = {
+        (str(objects.namespace_of(each.content)), name_of(each)): why
+        for each, why in whys
+        if why and each.content.get("kind") == "ConfigMap"
+    }
     found = []
     for source in sources.values():
         first: dict[tuple[str, str], Manifest] = {}
         for each in filter(is_ours, source.manifests):
             other = first.setdefault((objects.namespace_of(each.content), name_of(each)), each)
-            said = [*problems(each.content, catalog, there), *twice(each, other)]
+            broken = (of_config(e, each, malformed) for e in problems(each.content, catalog, there))
+            said = [*broken, *twice(each, other)]
             findings = [finding(each, problem, source.documents) for problem in said]
             if not said:
                 findings = [
@@ -152,13 +189,26 @@ def is_ours(manifest: Manifest) -> bool:
     )
 
 
-def is_readable(manifest: Manifest) -> bool:
-    """Whether an object has the shape of its kind; no API server would take another."""
+def why_unreadable(manifest: Manifest) -> str:
+    """Return why an object has not the shape of its kind, so that no API server would take it."""
     try:
         require_readable(manifest)
-    except Failed:
-        return False
-    return True
+    except Failed as error:
+        return str(error)
+    return ""
+
+
+def of_config(
+    problem: Problem, workspace: Manifest, malformed: Mapping[tuple[str, str], str]
+) -> Problem:
+    """Return a problem that says so where the ConfigMap that is missed is there and malformed."""
+    if problem.field != "tuning.config":
+        return problem
+    name = str(workspace.content["tuning"]["config"])
+    why = malformed.get((objects.namespace_of(workspace.content), name))
+    if why is None:
+        return problem
+    return Problem(field=problem.field, message=f"the ConfigMap {name!r} is malformed: {why}")
 
 
 def twice(manifest: Manifest, other: Manifest) -> list[Problem]:
@@ -181,6 +231,25 @@ def verdict_lines(verdict: Verdict) -> Iterator[str]:
         yield f"{verdict.workspace.place}: {name_of(verdict.workspace)}: accepted"
     for each in verdict.findings:
         yield f"{each.file}:{each.line}: {each.sentence}"
+
+
+def unread_line(unread: Finding) -> str:
+    """Return the line for people about a file that cannot be read."""
+    return f"{unread.file}:{unread.line}: {unread.sentence}"
+
+
+def unread_json(unread: Finding) -> JsonObject:
+    """Return what is said of a file that cannot be read for programs: as of a nameless one."""
+    problem = {"line": unread.line, "field": unread.field, "message": unread.message}
+    return {
+        "file": unread.file,
+        "line": unread.line,
+        "namespace": None,
+        "name": None,
+        "accepted": False,
+        "problems": [problem],
+        "warnings": [],
+    }
 
 
 def verdict_json(verdict: Verdict) -> JsonObject:

@@ -87,12 +87,33 @@ def read_text(file: str) -> str:
         Failed: It cannot be read, or is not text.
 
     """
+    return text_of(file, read_bytes(file))
+
+
+def read_bytes(file: str) -> bytes:
+    """
+    Return what a file holds, or standard input for ``-``, whether it is text or not.
+
+    Raises:
+        Failed: It cannot be read.
+
+    """
     try:
-        if file == STANDARD_INPUT:
-            return sys.stdin.buffer.read().decode()
-        return Path(file).read_bytes().decode()
+        return sys.stdin.buffer.read() if file == STANDARD_INPUT else Path(file).read_bytes()
     except OSError as error:
         raise Failed(f"{file}: cannot be read: {error.strerror}") from None
+
+
+def text_of(file: str, content: bytes) -> str:
+    """
+    Return what was in a file as text.
+
+    Raises:
+        Failed: It is not UTF-8.
+
+    """
+    try:
+        return content.decode()
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise Failed(f"{file}:{line}: is not UTF-8 text: {error.reason}") from None

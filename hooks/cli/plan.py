@@ -117,7 +117,7 @@ def plan(  # noqa: PLR0913  (one for each option)
     there is until the nodes are there; other objects in the files are applied too. Of an edit it
     names every field that changes, the pods that would be started anew for it, and the field that
     forces them. Values of variables are hidden, for they may be secrets. Prices are for nodes on
-    demand; one that is not known is "unknown", never zero. SARIF has what is refused.
+    demand; one that is not known is "unknown", never zero. SARIF has what is refused or warned of.
 
     What there is comes from --cluster, from --base, or from --observed with a file made so:
       kubectl get workspaces,machines,nodes,pods,deployments,statefulsets,services,\
@@ -137,6 +137,9 @@ def plan(  # noqa: PLR0913  (one for each option)
 
     """
     if fleet is not None or other is not None:
+        if fleet is None or other is None:
+            missing, given = ("--fleet", "--from") if fleet is None else ("--from", "--fleet")
+            raise click.UsageError(f"{given} goes together with {missing}, which is missing")
         require_fleet_alone(
             output,
             {
@@ -150,9 +153,6 @@ def plan(  # noqa: PLR0913  (one for each option)
                 "--check": kept,
             },
         )
-        if fleet is None or other is None:
-            missing, given = ("--fleet", "--from") if fleet is None else ("--from", "--fleet")
-            raise click.UsageError(f"{given} goes together with {missing}, which is missing")
         return impact(fleet, other, region, prices, output, flags)
     gc.set_threshold(OBJECTS_PER_COLLECTION)
     if not files:

@@ -36,6 +36,7 @@ COLOURS = (
     (r"^  [-±] .*", "red"),
     (r"^  refused: .*", "bold red"),
     (r"^      restarts .*", "bold red"),
+    (r"^  Warning .*", "yellow"),
     (r"^  (Waits|Fails|Deleting) .*", "red"),
     (r"^(Workspace|Plan:).*", "bold"),
 )
@@ -134,6 +135,8 @@ def facts_of(one: WorkspacePreview, currency: str | None) -> Iterator[tuple[str,
         yield "Keeps", ", ".join(one.keeps)
     if one.memory is not None:
         yield "GPU memory", memory(one.memory)
+    for sentence in one.notes:
+        yield "Warning", sentence
     if one.waits:
         yield "Waits", one.waits
     if one.fails:

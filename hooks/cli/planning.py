@@ -26,9 +26,9 @@ from hooks.cli.output import as_json, console, print_text
 from hooks.cli.patience import waiting
 from hooks.cli.positions import documents_of, field_line
 from hooks.cli.pricing import about_prices, find_prices
-from hooks.cli.refusals import form_problems_of, name_of, problems
+from hooks.cli.refusals import form_problems_of, name_of, problems, split, with_hints
 from hooks.cli.rendering import gpus_of, require_readable, shown_gpus, warn, well, without_owners
-from hooks.cli.sarif import Finding, sarif_log
+from hooks.cli.sarif import Finding, Level, sarif_log
 from hooks.cli.worlds import is_named, is_workspace, require_distinct, require_identity
 from hooks.settings import Settings
 
@@ -120,7 +120,7 @@ def print_in(output: str, found: Preview, about: Sequence[str]) -> None:
 
 
 def findings(files: Iterable[Manifest], found: Preview) -> Iterator[Finding]:
-    """Yield what is refused, with the file and the line of the field."""
+    """Yield what is refused or worth a word, with the file and the line of the field."""
     documents = cache(documents_of)
     written: dict[tuple[str, str], list[Manifest]] = {}
     for each in filter(is_workspace, files):
@@ -131,9 +131,11 @@ def findings(files: Iterable[Manifest], found: Preview) -> Iterator[Finding]:
         places = written.get((one.namespace, one.name))
         if places:
             manifest = places.pop(0)
-            for problem in one.refused:
+            said: list[tuple[Level, Problem]] = [("error", each) for each in one.refused]
+            said += [("warning", split(note)) for note in one.notes]
+            for level, problem in said:
                 line = field_line(documents(manifest.file), manifest, problem.field)
-                yield Finding(manifest.file, line, one.name, problem.field, problem.message)
+                yield Finding(manifest.file, line, one.name, problem.field, problem.message, level)
 
 
 def read_files(asked: Asked) -> list[Manifest]:
@@ -142,13 +144,15 @@ def read_files(asked: Asked) -> list[Manifest]:
 
     Raises:
         Failed: One cannot be read.
-        Refused: There is no Workspace, or two have one name.
+        Refused: There is no Workspace and no base, or two have one name.
 
     """
+    # Beside a base, that nothing is left is a plan, too.
+    listed = files_in if asked.base else expanded
     paths = {
         path: path == file
         for file in asked.files
-        for path in expanded(file, recursive=asked.recursive)
+        for path in listed(file, recursive=asked.recursive)
     }
     found = [
         each
@@ -156,7 +160,7 @@ def read_files(asked: Asked) -> list[Manifest]:
         for each in read_manifests(path)
         if named or is_workspace(each) or is_named(each)
     ]
-    if not any(map(is_workspace, found)):
+    if not asked.base and not any(map(is_workspace, found)):
         raise Refused(
             f"{', '.join(asked.files)}: holds no Workspace; "
             f"write apiVersion: {names.API_VERSION} and kind: {names.KIND}"
@@ -235,15 +239,29 @@ def foreseen(
     except Unforeseeable as error:
         raise Failed(str(error)) from None
     said = [unplayed(workspaces[number], known, found) for number, found in refused.items()]
-    return plans.shareable(plan.model_copy(update={"workspaces": beside_refused(said, plan)}))
+    written = {workspace_ref(each.content): whole(each, known) for each in accepted}
+    hinted = [hinted_in(each, written, catalog) for each in plan.workspaces]
+    return plans.shareable(plan.model_copy(update={"workspaces": beside_refused(said, hinted)}))
 
 
-def beside_refused(said: Iterable[WorkspacePreview], plan: Preview) -> tuple[WorkspacePreview, ...]:
+def hinted_in(
+    one: WorkspacePreview, written: Mapping[Ref, JsonObject], catalog: Catalog
+) -> WorkspacePreview:
+    """Return what becomes of a Workspace, its notes with a hint which cloud has its nodes."""
+    document = written.get(Ref(names.WORKSPACES, one.namespace, one.name))
+    if not one.notes or document is None:
+        return one
+    return one.model_copy(update={"notes": tuple(with_hints(one.notes, document, catalog))})
+
+
+def beside_refused(
+    said: Iterable[WorkspacePreview], played_too: Iterable[WorkspacePreview]
+) -> tuple[WorkspacePreview, ...]:
     """Return the refused Workspaces first, each with what becomes of it as it stays."""
-    played = {(each.namespace, each.name): each for each in plan.workspaces}
+    played = {(each.namespace, each.name): each for each in played_too}
     first = []
     for each in said:
-        update = {"given": each.given, "refused": each.refused}
+        update = {"given": each.given, "refused": each.refused, "notes": ()}
         stays = played.pop((each.namespace, each.name), None)
         first.append(each if stays is None else stays.model_copy(update=update))
     return (*first, *played.values())
@@ -261,9 +279,15 @@ def refused_as(
     One that is there is refused for its form only: what the API server would not take. The hooks
     may keep what they would not accept of a new one, and the play knows.
     """
-    if is_named(manifest) and (before := known.get(workspace_ref(manifest.content))) is not None:
-        return form_problems_of({**manifest.content, **over(manifest.content, before)})
+    if is_named(manifest) and workspace_ref(manifest.content) in known:
+        return form_problems_of(whole(manifest, known))
     return problems(manifest.content, catalog, there)
+
+
+def whole(manifest: Manifest, known: Mapping[Ref, JsonObject]) -> JsonObject:
+    """Return a Workspace that has a name as it is once it is applied over what is there."""
+    before = known.get(workspace_ref(manifest.content))
+    return {**manifest.content, **over(manifest.content, before)}
 
 
 def unplayed(

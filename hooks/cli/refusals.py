@@ -193,10 +193,15 @@ def with_hint(problem: Problem, document: JsonObject, catalog: Catalog) -> Probl
 
 def notes(document: JsonObject, catalog: Catalog, beside: Iterable[JsonObject]) -> list[str]:
     """Return what is worth a word of a Workspace that is accepted."""
+    return with_hints(planned(document, catalog, beside).notes, document, catalog)
+
+
+def with_hints(said: Iterable[str], document: JsonObject, catalog: Catalog) -> list[str]:
+    """Return notes that say which cloud has the instance type, where it is that of another."""
     hint = hint_for(document, catalog)
     return [
         f"{note}; {hint}" if hint is not None and note.startswith(f"{TYPE_FIELD}: ") else note
-        for note in planned(document, catalog, beside).notes
+        for note in said
     ]
 
 

@@ -18,10 +18,11 @@ SCHEMA = (
 
 Level = Literal["error", "warning"]
 
-# What a finding is an instance of, by its level.
-RULES: dict[Level, tuple[str, str]] = {
-    "error": ("refused", "A Workspace that is refused."),
-    "warning": ("worth-a-word", "A Workspace that is accepted, and of which something is said."),
+# What a finding is an instance of, with its level.
+RULES: dict[str, tuple[Level, str]] = {
+    "refused": ("error", "A Workspace that is refused."),
+    "worth-a-word": ("warning", "A Workspace that is accepted, and of which something is said."),
+    "unreadable": ("error", "A file that cannot be read, and in which a Workspace may be."),
 }
 
 
@@ -32,7 +33,7 @@ class Finding(NamedTuple):
     Attributes:
         file: Its path, as the user has written it.
         line: Where, counted from 1.
-        name: What the object is called.
+        name: What the object is called; empty if the file cannot be read.
         field: Path of the field in the object; empty if it is about all of it.
         message: The fact that decides, and what to do.
         level: Whether it has to be mended.
@@ -47,11 +48,19 @@ class Finding(NamedTuple):
     level: Level = "error"
 
     @property
+    def rule(self) -> str:
+        """What it is an instance of."""
+        if not self.name:
+            return "unreadable"
+        return "refused" if self.level == "error" else "worth-a-word"
+
+    @property
     def sentence(self) -> str:
         """All of it but the file, as the command line prints it."""
         warning = "warning: " if self.level == "warning" else ""
         field = f"{self.field}: " if self.field else ""
-        return f"{self.name}: {warning}{field}{self.message}"
+        name = f"{self.name}: " if self.name else ""
+        return f"{name}{warning}{field}{self.message}"
 
 
 def sarif_log(findings: Iterable[Finding], version: str) -> JsonObject:
@@ -65,7 +74,7 @@ def sarif_log(findings: Iterable[Finding], version: str) -> JsonObject:
     """
     rules = [
         {"id": rule, "shortDescription": {"text": text}, "defaultConfiguration": {"level": level}}
-        for level, (rule, text) in RULES.items()
+        for rule, (level, text) in RULES.items()
     ]
     driver = {"name": "metakaito", "semanticVersion": version, "rules": rules}
     return {
@@ -77,19 +86,17 @@ def sarif_log(findings: Iterable[Finding], version: str) -> JsonObject:
 
 def result(finding: Finding) -> JsonObject:
     """Return one finding in SARIF's words."""
-    path = [finding.name, *filter(None, [finding.field])]
+    physical = {
+        "artifactLocation": {"uri": quote(PurePath(finding.file).as_posix())},
+        "region": {"startLine": finding.line},
+    }
+    location: JsonObject = {"physicalLocation": physical}
+    if path := "/".join(filter(None, [finding.name, finding.field])):
+        location["logicalLocations"] = [{"fullyQualifiedName": path}]
     return {
-        "ruleId": RULES[finding.level][0],
-        "ruleIndex": list(RULES).index(finding.level),
+        "ruleId": finding.rule,
+        "ruleIndex": list(RULES).index(finding.rule),
         "level": finding.level,
         "message": {"text": finding.sentence},
-        "locations": [
-            {
-                "physicalLocation": {
-                    "artifactLocation": {"uri": quote(PurePath(finding.file).as_posix())},
-                    "region": {"startLine": finding.line},
-                },
-                "logicalLocations": [{"fullyQualifiedName": "/".join(path)}],
-            }
-        ],
+        "locations": [location],
     }

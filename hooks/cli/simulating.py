@@ -1,11 +1,13 @@
 """The work of ``simulate``: play a scenario and tell the story."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
 
 from rich.console import Console
 
+from composite.models import JsonObject
 from composite.simulate import (
     Clock,
     Hooks,
@@ -26,6 +28,7 @@ from hooks.cli.patience import Patience
 from hooks.cli.refusals import name_of
 from hooks.cli.remote import Remote
 from hooks.cli.rendering import given_objects, require_all_accepted, shown_gpus, warn, warn_of
+from hooks.cli.saving import save
 from hooks.cli.story import kubectl_table, told, whys
 from hooks.cli.worlds import World, read_worlds
 from hooks.settings import Settings, fingerprint
@@ -72,7 +75,8 @@ def simulate_file(
         dump: Where all objects go as they are in the end.
 
     Raises:
-        Failed: It does not end as promised; one line for each part of the promise.
+        Failed: It does not end as promised, with one line for each part of the promise, or the
+            dump cannot be written; all is played and told before.
         Refused: A Workspace breaks a rule, or the scenario is made for another kind of Workspace.
 
     """
@@ -89,15 +93,24 @@ def simulate_file(
     finally:
         if remote is not None:
             remote.close()
+    wrong = [f"{file}: {chosen.name}: {reason}" for reason in run.reasons] if not run.kept else []
     if dump is not None:
-        items = {"apiVersion": "v1", "kind": "List", "items": list(run.final)}
-        dump.write_text(as_yaml([items]), encoding="utf-8")
+        # Before the story, of which the reader may have enough; what is wrong is told after it.
+        try:
+            save(dump, list_of(run.final).encode())
+        except Failed as error:
+            wrong += error.lines
     if output == "json":
         print_text(as_json(run.to_json()))
     else:
         print_story(run, clock, verbose=verbose)
-    if not run.kept:
-        raise Failed(*(f"{file}: {chosen.name}: {reason}" for reason in run.reasons))
+    if wrong:
+        raise Failed(*wrong)
+
+
+def list_of(items: Iterable[JsonObject]) -> str:
+    """Return objects as one List in YAML, as kubectl prints it."""
+    return as_yaml([{"apiVersion": "v1", "kind": "List", "items": list(items)}])
 
 
 def require_kind(world: World, scenario: Scenario) -> None:

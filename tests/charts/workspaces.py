@@ -148,6 +148,15 @@ NOTED: dict[str, JsonObject] = {
         "resource.count",
         4,
     ),
+    "whole on each node with one GPU": changed(
+        changed(
+            half_document("inference", "phi-3-mini-4k-instruct"),
+            "resource.instanceType",
+            "Standard_NV6",
+        ),
+        "resource.count",
+        2,
+    ),
     "too little memory to tune": changed(
         half_document("tuning", "falcon-7b"), "resource.instanceType", "Standard_NV6"
     ),

@@ -11,6 +11,7 @@ from composite.simulate import objects
 from composite.simulate.controllers import CLAIMS
 from hooks.cli.observing import IN_NAMESPACES
 from tests.cli.conftest import QUICK_START, TUNING, Run
+from tests.cli.test_render import A_CONFIG
 
 ROOT = Path(__file__).parents[2]
 ADAPTER = """\
@@ -95,6 +96,27 @@ def test_what_is_in_no_file_any_more_is_told(run: Run, folder: Path, deploy: Pat
             "back once somebody deletes it, which is not in this plan\n"
         ),
     )
+
+
+@pytest.mark.parametrize("left", [None, A_CONFIG], ids=["nothing", "a ConfigMap"])
+def test_where_the_last_workspace_is_deleted_nothing_is_planned(
+    run: Run, folder: Path, deploy: Path, left: str | None
+) -> None:
+    (deploy / "phi.yaml").unlink()
+    if left is not None:
+        for place in (deploy, folder / "base"):
+            (place / "config.yaml").write_text(left)
+
+    result = run("plan", "deploy", "--base", "base", "-o", "json")
+
+    assert result.code == 0
+    assert json.loads(result.out)["workspaces"] == []
+    assert result.err == (
+        "--base: warning: Workspace default/workspace-phi-3-mini is in no file any more: its nodes "
+        "are given back once somebody deletes it, which is not in this plan\n"
+    )
+    for output in ("text", "markdown", "sarif"):
+        assert run("plan", "deploy", "--base", "base", "-o", output).code == 0
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,89 @@ def test_a_file_with_a_workspace_that_cannot_be_read_fails(run: Run) -> None:
     assert result.err.startswith("a.yaml:")
 
 
+def test_one_file_that_cannot_be_read_does_not_hide_the_others(run: Run) -> None:
+    write("deploy/a.yaml", f"{QUICK_START}metadata: {{}}\n")
+    write("deploy/b.yaml", BAD)
+    Path("deploy/c.yaml").write_bytes(f"{QUICK_START}# Größe\n".encode("latin-1"))
+    unread = (
+        "deploy/a.yaml:13: 'metadata' is written already on line 3\n"
+        "deploy/c.yaml:13: is not UTF-8 text: invalid start byte\n"
+        "gone.yaml:1: cannot be read: No such file or directory\n"
+    )
+
+    result = run("check", "deploy", "gone.yaml", "phi.yaml")
+
+    assert result == (
+        1,
+        (
+            f"deploy/b.yaml:6: workspace-phi-3-mini: resource.instanceType: {SENTENCE}\n"
+            "phi.yaml:1: workspace-phi-3-mini: accepted\n"
+        ),
+        unread,
+    )
+
+
+@pytest.mark.parametrize("option", [[], ["--beside", "deploy"]], ids=["alone", "beside, too"])
+def test_what_cannot_be_read_is_in_sarif_and_in_json(run: Run, option: list[str]) -> None:
+    write("deploy/a.yaml", f"{QUICK_START}metadata: {{}}\n")
+    write("deploy/b.yaml", BAD)
+    message = "'metadata' is written already on line 3"
+
+    sarif = run("check", "deploy", *option, "-o", "sarif")
+    listed = run("check", "deploy", *option, "-o", "json")
+
+    assert (sarif.code, listed.code) == (1, 1)
+    assert sarif.err == listed.err == f"deploy/a.yaml:13: {message}\n"
+    found = json.loads(sarif.out)
+    jsonschema.validate(found, SARIF)
+    refused, unread = found["runs"][0]["results"]
+    assert refused["ruleId"] == "refused"
+    assert unread == {
+        "ruleId": "unreadable",
+        "ruleIndex": 2,
+        "level": "error",
+        "message": {"text": message},
+        "locations": [
+            {
+                "physicalLocation": {
+                    "artifactLocation": {"uri": "deploy/a.yaml"},
+                    "region": {"startLine": 13},
+                }
+            }
+        ],
+    }
+    assert [(one["file"], one["name"]) for one in json.loads(listed.out)] == [
+        ("deploy/b.yaml", "workspace-phi-3-mini"),
+        ("deploy/a.yaml", None),
+    ]
+    assert json.loads(listed.out)[1] == {
+        "file": "deploy/a.yaml",
+        "line": 13,
+        "namespace": None,
+        "name": None,
+        "accepted": False,
+        "problems": [{"line": 13, "field": "", "message": message}],
+        "warnings": [],
+    }
+
+
+def test_a_file_of_another_encoding_passes_where_no_workspace_is_in_it(run: Run) -> None:
+    Path("latin.yaml").write_bytes("# Größe\nkind: ConfigMap\n".encode("latin-1"))
+    Path("picture.json").write_bytes(bytes(range(256)))
+
+    assert run("check", "latin.yaml", "picture.json") == (0, "", "")
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_a_workspace_of_another_encoding_does_not_pass(run: Run, encoding: str) -> None:
+    Path("a.yaml").write_bytes(f"{QUICK_START}# Größe\n".encode(encoding))
+
+    result = run("check", "a.yaml")
+
+    assert (result.code, result.out) == (1, "")
+    assert ": is not UTF-8 text: " in result.err
+
+
 def test_a_directory_is_read_with_those_in_it_but_for_hidden_ones(run: Run) -> None:
     write("deploy/b/c.yml", QUICK_START)
     write("deploy/a.json", json.dumps({"apiVersion": "v1", "kind": "List", "items": []}))
@@ -407,3 +490,26 @@ def test_what_has_no_text_for_a_name_can_be_named_by_nobody(run: Run, name: str)
     refused = run("check", unnamed)
     assert refused.code == 2
     assert "metadata.name: " in refused.out
+
+
+def test_a_malformed_configmap_is_said_to_be_malformed_and_not_missing(run: Run) -> None:
+    write("tune.yaml", TUNING.replace("  method: qlora\n", "  method: qlora\n  config: mine\n"))
+    write("cm.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: mine}\ndata: {x: 1}\n")
+
+    result = run("check", "tune.yaml", "--beside", "cm.yaml")
+
+    assert (result.code, result.err) == (2, "")
+    assert result.out == (
+        "tune.yaml:14: workspace-tuning-phi-3: tuning.config: the ConfigMap 'mine' is malformed: "
+        "cm.yaml:1: data.x: must be text\n"
+    )
+
+
+def test_a_malformed_configmap_of_another_namespace_is_another(run: Run) -> None:
+    write("tune.yaml", TUNING.replace("  method: qlora\n", "  method: qlora\n  config: mine\n"))
+    write(
+        "cm.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: mine, namespace: b}\ndata: {x: 1}\n",
+    )
+
+    assert "there is no ConfigMap 'mine'" in run("check", "tune.yaml", "--beside", "cm.yaml").out

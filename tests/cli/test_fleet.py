@@ -223,6 +223,7 @@ def test_what_means_nothing_for_a_fleet_is_refused_by_its_name(
     [
         (["--fleet", "."], 2, "--fleet goes together with --from, which is missing"),
         (["--from", "."], 2, "--from goes together with --fleet, which is missing"),
+        (["--from", ".", "phi.yaml"], 2, "--from goes together with --fleet, which is missing"),
         (
             ["--fleet", "fleet", "--from", "fleet"],
             1,

@@ -449,3 +449,71 @@ def test_a_cluster_is_played_with_the_settings_that_are_installed_in_it(
     assert (result.code, result.err) == (3, "")
     kinds = {each["kind"] for each in json.loads(result.out)["workspaces"][0]["changes"]}
     assert {"NodeClaim", "Machine"} & kinds == {"NodeClaim"}
+
+
+DOUBTFUL = QUICK_START.replace("Standard_NC6s_v3\n", "Standard_NV6\n  count: 2\n")
+MAY_NOT_FIT = (
+    "phi-3-mini-4k-instruct runs whole on each node and needs 1 GPU and 9Gi there, Standard_NV6 "
+    "has 1 and 8Gi: it may not fit"
+)
+
+
+def test_what_check_warns_of_is_said_in_every_form(run: Run, folder: Path) -> None:
+    (folder / "doubtful.yaml").write_text(DOUBTFUL)
+    warning = f"resource.instanceType: {MAY_NOT_FIT}"
+
+    text = run("plan", "doubtful.yaml").out
+    markdown = run("plan", "doubtful.yaml", "-o", "markdown").out
+    sarif, checked = (
+        json.loads(run(command, "doubtful.yaml", "-o", "sarif").out)["runs"][0]["results"]
+        for command in ("plan", "check")
+    )
+
+    assert f"  Warning     {warning}\n" in text
+    assert f"* **Warning**: {warning}\n" in markdown
+    assert as_json(run, "doubtful.yaml")["workspaces"][0]["notes"] == [warning]
+    assert sarif == checked
+    assert [(each["ruleId"], each["level"]) for each in sarif] == [("worth-a-word", "warning")]
+
+
+@pytest.mark.parametrize("instance_type", ["Standard_NC6s_v9", "Standard_NZ1", "Standard_Dxyz_v9"])
+def test_the_warning_of_an_unknown_instance_type_is_that_of_check(
+    run: Run, folder: Path, instance_type: str
+) -> None:
+    text = QUICK_START.replace("Standard_NC6s_v3", instance_type)
+    (folder / "unknown.yaml").write_text(text)
+    checked = json.loads(run("check", "unknown.yaml", "-o", "json").out)[0]
+
+    planned = as_json(run, "unknown.yaml")["workspaces"][0]["notes"]
+
+    assert planned == [f"{each['field']}: {each['message']}" for each in checked["warnings"]]
+
+
+def test_several_warnings_are_several_and_one_with_a_suggestion_is_one(
+    run: Run, folder: Path
+) -> None:
+    text = QUICK_START.replace("Standard_NC6s_v3", "Standard_NC6s_v9").replace(
+        "      apps: phi-3\n", "      apps: phi-3\n      kaito.sh/workspace: mine\n"
+    )
+    (folder / "two.yaml").write_text(text)
+
+    first, second = as_json(run, "two.yaml")["workspaces"][0]["notes"]
+
+    assert "; the nearest are Standard_NC6s_v3, " in first
+    assert second.startswith("resource.labelSelector: kaito.sh/workspace says ")
+
+
+def test_what_is_there_already_is_warned_of_too(run: Run, folder: Path) -> None:
+    (folder / "doubtful.yaml").write_text(DOUBTFUL)
+    assert run("simulate", "doubtful.yaml", "--dump", "cluster.yaml").code == 0
+
+    one = as_json(run, "doubtful.yaml", "--observed", "cluster.yaml")["workspaces"][0]
+
+    assert (one["given"], one["notes"]) == ("same", [f"resource.instanceType: {MAY_NOT_FIT}"])
+
+
+def test_the_names_that_are_not_known_are_those_of_the_kind_that_asks_for_nodes(run: Run) -> None:
+    page = run("plan", "phi.yaml", "--provisioner", "nodeclaim").out
+
+    assert "the names of its NodeClaims: they follow" in page
+    assert "Machine" not in page

@@ -318,6 +318,30 @@ def test_a_workspace_on_its_way_out_is_not_brought_back(there: Items, plan: Plan
     assert said in found["text"]
 
 
+def test_a_machine_of_a_workspace_that_is_gone_is_nothing_that_is_applied(
+    there: Items, plan: Plan
+) -> None:
+    machine = json.loads(json.dumps(of_kind(there, "Machine")))
+    machine["metadata"] |= {
+        "name": "ws000000000",
+        "uid": "another",
+        "deletionTimestamp": "2026-01-01T01:00:00Z",
+        "finalizers": ["karpenter.sh/termination"],
+    }
+    for owner in machine["metadata"].get("ownerReferences", ()):
+        owner |= {"name": "elsewhere", "uid": "nobody"}
+    machine["metadata"]["labels"]["kaito.sh/workspace"] = "gone"
+    machine["metadata"]["labels"]["kaito.sh/workspacenamespace"] = "elsewhere"
+    machine["status"]["nodeName"] = "going"
+    node = json.loads(json.dumps(of_kind(there, "Node")))
+    node["metadata"] |= {"name": "going", "uid": "a third"}
+    node["metadata"]["labels"] |= machine["metadata"]["labels"]
+
+    found = plan(QUICK_START, [*there, machine, node])
+
+    assert (found["code"], [each["name"] for each in found["workspaces"]]) == (0, [NAME])
+
+
 def beat(items: Items) -> None:
     """Let a minute pass in which nothing happens."""
     node = of_kind(items, "Node")

@@ -31,6 +31,14 @@ def test_tells_every_change_if_asked_to(run: Run, golden: Golden) -> None:
     golden("simulate-quick-start-verbose.txt", result.out)
 
 
+def test_a_dump_that_cannot_be_written_is_told_after_the_story(run: Run) -> None:
+    told = run("simulate", "phi.yaml")
+
+    result = run("simulate", "phi.yaml", "--dump", "nope/x")
+
+    assert result == (1, told.out, "nope/x: cannot be written: No such file or directory\n")
+
+
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_the_short_story_is_short_and_narrow(run: Run, scenario: str) -> None:
     story, _, _ = run("simulate", played(scenario), "--scenario", scenario).out.partition("\n\n")

@@ -43,7 +43,9 @@ def test_a_plan_of_what_serves_is_empty_and_that_of_an_edit_is_what_then_happens
     cluster.kubectl("apply", "-f", file)
     eventually(lambda: generation(bundle, namespace) > before["metadata"]["generation"])
 
+    told = [(one["namespace"], one["name"], one["nodes"]) for one in nothing["workspaces"]]
     assert (nothing["applied"], actions(nothing)) == ([], [])
+    assert told == [(namespace, PHI, [])]
     assert (fresh, settled, edited) == (3, 0, 3)
     assert actions(new) == [
         ("added", "ControllerRevision"),
