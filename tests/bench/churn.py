@@ -43,7 +43,7 @@ class Extent(NamedTuple):
 
 
 FULL = Extent(300, 300, 10)
-QUICK = Extent(10, 6, 2)
+QUICK = Extent(8, 3, 2)
 
 
 class Disturbed(NamedTuple):

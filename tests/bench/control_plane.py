@@ -57,7 +57,7 @@ FULL = Extent(
     (Size(1, 1, 5), Size(10, 1, 5), Size(100, 1, 5), Size(100, 50), Size(1000), Size(1000, 50)),
     rest=60.0,
 )
-QUICK = Extent((Size(5), Size(20)), rest=3.0)
+QUICK = Extent((Size(5), Size(20)), rest=1.0)
 
 
 class Measured(NamedTuple):

@@ -51,7 +51,7 @@ class Size(NamedTuple):
 
 
 FULL = Size(5, 1.5, (20, 40, 60, NEAR_PEAK, 100), 2_000, 100_000, 5)
-QUICK = Size(3, 0.2, (NEAR_PEAK,), 1_000, 1_500, 1)
+QUICK = Size(2, 0.2, (NEAR_PEAK,), 500, 750, 1)
 
 
 def measured(tell: Tell, *, quick: bool) -> Part:
