@@ -34,12 +34,8 @@ class Origin(NamedTuple):
     alike: bool = False
 
     def __str__(self) -> str:
-        return f"{self.source} {self.name}: {self.field}" if self.name else self.told
-
-    @property
-    def told(self) -> str:
-        """What it is called without a name."""
-        return f"{self.source}: {self.field}" if self.field else str(self.source)
+        whose = f"{self.source} {self.name}" if self.name else str(self.source)
+        return f"{whose}: {self.field}" if self.field else whose
 
 
 # By the path of a decision in a plan; what is below a path has the origins of the path.

@@ -9,7 +9,6 @@ them changed (docs/decisions/0019). Nothing is planned a second time.
 from datetime import datetime
 from typing import NamedTuple
 
-from composite import workspace
 from composite.catalog import Catalog, Provisioner, Provisioning
 from composite.explain.tracing import Traced, traced
 from composite.machines.api import WantedMachine
@@ -18,12 +17,11 @@ from composite.machines.plan import OF_EVERY_MACHINE, PlannedMachine, has_gpus
 from composite.machines.plan import Plan as MachinesPlan
 from composite.models import JsonObject
 from composite.origins import DEFAULT, Origin, Origins
-from composite.refusal import Refusal
 from composite.workspace import Request
 from composite.workspace.children import build_children
 from composite.workspace.nodes import NodePlan
 from composite.workspace.observe import observe
-from composite.workspace.plan import Plan
+from composite.workspace.plan import Plan, plan_newest
 
 __all__ = ["Explained", "explain"]
 
@@ -80,11 +78,7 @@ def explain(request: Request, catalog: Catalog, now: datetime) -> list[Explained
 
     """
     seen = observe(request, catalog.provisioning.provisioner)
-    plan, refusal = workspace.decide(request.parent, seen, catalog, now)
-    if refusal is not None:
-        raise refusal
-    if plan is None:
-        raise Refusal
+    plan = plan_newest(request.parent, seen, catalog, now)
     origins = origins_of(plan)
     nodes = [found for node in planned_nodes(plan, catalog) for found in traced(spelled_node, node)]
     machine_origins = {

@@ -26,7 +26,7 @@ from composite.workspace.plan import Plan, plan_accepted, plan_newest
 from composite.workspace.related import related_rules
 from composite.workspace.status import report
 
-__all__ = ["CustomizeQuestion", "Request", "Response", "customize", "decide", "sync"]
+__all__ = ["CustomizeQuestion", "Request", "Response", "customize", "sync"]
 
 Request = SyncRequest[Workspace]
 Response = SyncResponse[WorkspaceStatus]
@@ -59,7 +59,13 @@ def sync(request: Request, catalog: Catalog, now: datetime) -> Response:
     workspace, provisioner = request.parent, catalog.provisioning.provisioner
     now = now.replace(microsecond=0)
     seen = observe(request, provisioner)
-    plan, refusal = decide(workspace, seen, catalog, now)
+    plan: Plan | None
+    try:
+        refusal = None
+        plan = plan_newest(workspace, seen, catalog, now)
+    except Refusal as refused:
+        refusal = refused
+        plan = plan_kept(workspace, seen, catalog, now)
     children = build_children(plan) if plan is not None else []
     times = [plan.node_plan.look_again] if plan is not None else []
     times += [now + LOOK_FOR_CHILDREN] if is_any_missing(children, request) else []
@@ -69,24 +75,6 @@ def sync(request: Request, catalog: Catalog, now: datetime) -> Response:
         children=children,
         resyncAfterSeconds=seconds_until(look_again, now),
     )
-
-
-def decide(
-    workspace: Workspace, seen: Seen, catalog: Catalog, now: datetime
-) -> tuple[Plan | None, Refusal | None]:
-    """
-    Return the plan, and why it is not the one of what the user wrote last.
-
-    There is no plan where what is written is refused and nothing was ever accepted.
-
-    Raises:
-        Unplannable: What was accepted before cannot be planned any more either.
-
-    """
-    try:
-        return plan_newest(workspace, seen, catalog, now), None
-    except Refusal as refusal:
-        return plan_kept(workspace, seen, catalog, now), refusal
 
 
 def is_any_missing(children: Iterable[desired.Object], request: Request) -> bool:
