@@ -27,8 +27,10 @@ from tests.e2e.cluster.processes import HOST, Processes, free_ports
 CLIENT = f"system:serviceaccount:{NAMESPACE}:client"
 OURS = f"system:serviceaccount:{NAMESPACE}:{ACCOUNT}"
 CLIENT_TOKEN = "client-token"  # noqa: S105  (of an API server on loopback that ends in minutes)
-# So long nobody asks the hooks before it is taken for rest.
+# So long nobody asks the hooks before it is taken for quiet.
 QUIET_SECONDS = 1.5
+# The hooks ask to be asked again about what is still to come, at most so long after they saw it.
+LOOK_AGAIN_SECONDS = 16.0
 
 
 class BareControlPlane(ControlPlane):
@@ -109,9 +111,16 @@ class BareCluster:
         """Stop it."""
         self.processes.end("metacontroller")
 
-    def wait_for_quiet(self, seconds: float = QUIET_SECONDS, most: float = 300.0) -> None:
-        """Return once nobody has asked the hooks for some seconds."""
-        until(lambda: call_log.age(self.hooks_log) > seconds, "the hooks are left alone", most)
+    def wait_for_quiet(self, most: float = 300.0) -> None:
+        """Return once nobody has asked the hooks for a moment."""
+        until(
+            lambda: call_log.age(self.hooks_log) > QUIET_SECONDS, "the hooks are left alone", most
+        )
+
+    def wait_for_rest(self) -> None:
+        """Return once all that is ready now was looked at again, and nobody asks any more."""
+        time.sleep(LOOK_AGAIN_SECONDS)
+        self.wait_for_quiet()
 
     def wire(self) -> Wire:
         """Return a connection to the API server, as an administrator."""
@@ -137,8 +146,6 @@ def started(tell: Callable[[str], None], *, collector: bool = False) -> Iterator
         try:
             control_plane = BareControlPlane(built, work, processes)
             control_plane.start()
-            if collector:
-                control_plane.start_garbage_collector()
             cluster = Cluster(
                 provider="bare",
                 kubeconfig=control_plane.kubeconfig,
@@ -146,7 +153,10 @@ def started(tell: Callable[[str], None], *, collector: bool = False) -> Iterator
                 programs=(built / "bin", tools / "bin"),
                 audit=work / "audit.log",
             )
-            yield with_bundle(cluster)
+            bare = with_bundle(cluster)
+            if collector:  # after the bundle, for it looks but now and then which kinds there are
+                control_plane.start_garbage_collector()
+            yield bare
         finally:
             processes.end_all()
 

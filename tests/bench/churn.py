@@ -19,7 +19,6 @@ from tests.bench.figures import Figure, Goal, Part, Row, Table
 from tests.bench.fleet import Key
 from tests.bench.heard import Heard
 from tests.bench.measuring import figure
-from tests.bench.rounds import LOOK_AGAIN_SECONDS
 from tests.bench.wire import MERGE_PATCH, Wire
 from tests.e2e.cluster.gpu_provisioner import MACHINES
 from tests.e2e.faults.dumped import writes_of_a_sync
@@ -69,8 +68,8 @@ class Found(NamedTuple):
 def measured(tell: Callable[[str], None], *, quick: bool) -> Part:
     """Start a control plane, disturb a fleet on it, and look at what is left."""
     extent = QUICK if quick else FULL
-    with started(tell, collector=True) as cluster:
-        found = disturbed(cluster, extent, tell)
+    with started(tell, collector=True) as cluster, Heard(cluster.address) as heard:
+        found = disturbed(cluster, heard, extent, tell)
         player = cluster.bundle.player
     return Part(
         name="churn",
@@ -142,9 +141,10 @@ def another(strength: str | None, chance: random.Random) -> str:
     return chance.choice([other for other in ADAPTERS if other != strength])
 
 
-def disturbed(cluster: BareCluster, extent: Extent, tell: Callable[[str], None]) -> Found:
+def disturbed(
+    cluster: BareCluster, heard: Heard, extent: Extent, tell: Callable[[str], None]
+) -> Found:
     """Return what came of a fleet that was disturbed."""
-    heard = Heard(cluster.address)
     wire = cluster.wire()
     fleet.make_namespaces(wire, 1)
     churn = Churn(cluster, extent.workspaces)
@@ -155,7 +155,7 @@ def disturbed(cluster: BareCluster, extent: Extent, tell: Callable[[str], None])
     done = disturb(cluster, churn, heard, extent, tell)
     tell("waiting for rest")
     heard.wait_until_ready(churn.there, REST_SECONDS)
-    cluster.wait_for_quiet(LOOK_AGAIN_SECONDS, REST_SECONDS)
+    cluster.wait_for_rest()
     asked = call_log.asked(cluster.audit, audit, OURS)
     tell("looking at what is left")
     everything = all_objects(wire)

@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
+from typing import Self
 
 from composite import names
 from composite.models import JsonObject
@@ -15,7 +16,7 @@ from tests.e2e.workspaces import is_true
 
 class Heard:
     """
-    Watches all Workspaces and Machines, each kind on a thread.
+    Watches all Workspaces and Machines, each kind on a thread, within a ``with``.
 
     Args:
         address: The API server.
@@ -26,11 +27,18 @@ class Heard:
         self.log = Log()
         self._ready: set[Key] = set()
         self._machines: dict[Key, set[str]] = {}
-        for path, note in (
-            (f"{WORKSPACES}/workspaces", self._workspace),
-            (MACHINES, self._machine),
-        ):
-            threading.Thread(target=self._follow, args=(address, path, note), daemon=True).start()
+        self._wires = tuple(Wire(address) for _ in range(2))
+
+    def __enter__(self) -> Self:
+        notes = ((f"{WORKSPACES}/workspaces", self._workspace), (MACHINES, self._machine))
+        for wire, (path, note) in zip(self._wires, notes, strict=True):
+            threading.Thread(target=self._follow, args=(wire, path, note), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # An API server does not end while somebody watches.
+        for wire in self._wires:
+            wire.close()
 
     def wait_until_ready(self, wanted: Iterable[Key], seconds: float) -> None:
         """
@@ -51,11 +59,9 @@ class Heard:
         """Return the Machines that a Workspace has."""
         return sorted(self._machines.get(key, ()))
 
-    def _follow(
-        self, address: Address, path: str, note: Callable[[float, str, JsonObject], None]
-    ) -> None:
-        events: Iterator[JsonObject] = Wire(address).watch(path)
-        for event in events:
+    @staticmethod
+    def _follow(wire: Wire, path: str, note: Callable[[float, str, JsonObject], None]) -> None:
+        for event in wire.watch(path):
             note(time.time(), event["type"], event["object"])
 
     def _workspace(self, at: float, what: str, workspace: JsonObject) -> None:

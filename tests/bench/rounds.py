@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from tests.bench import call_log, consumption, fleet, limit
-from tests.bench.bare_cluster import OURS, BareCluster, until
+from tests.bench.bare_cluster import OURS, BareCluster
 from tests.bench.call_log import Asked, Calls
 from tests.bench.consumption import Taken
 from tests.bench.fleet import Key, Watcher
@@ -16,8 +16,6 @@ PROGRAMS = ("hooks", "metacontroller", "kube-apiserver", "etcd")
 # For one Workspace of a round that goes as it does; a round that takes longer has failed.
 MOST_SECONDS_EACH = 0.6
 LEAST_SECONDS = 60.0
-# The hooks ask to be asked again about what was still to come, so long after they saw it last.
-LOOK_AGAIN_SECONDS = 16.0
 SAMPLES = "bench-samples"
 # Enough for a Workspace with every number of statuses that is common in a fleet.
 SAMPLE_SIZE = 20
@@ -140,11 +138,7 @@ def clear(cluster: BareCluster, wanted: list[Key]) -> None:
 
 def steady(cluster: BareCluster, seconds: float) -> Steady:
     """Return what is asked for in some seconds, once everything is ready and was looked at."""
-    until(
-        lambda: call_log.age(cluster.hooks_log) > LOOK_AGAIN_SECONDS,
-        "the hooks are left alone",
-        seconds=600,
-    )
+    cluster.wait_for_rest()
     audit, hooks = call_log.size(cluster.audit), call_log.size(cluster.hooks_log)
     time.sleep(seconds)
     asked = call_log.asked(cluster.audit, audit, OURS)

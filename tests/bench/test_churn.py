@@ -86,13 +86,13 @@ def test_a_workspace_is_ready_only_for_the_generation_that_was_written(
         "metadata": {"namespace": A.namespace, "name": A.name, "generation": 2},
         "status": {"observedGeneration": about, "conditions": conditions},
     }
-    heard = hearing(monkeypatch, workspace)
 
-    if is_ready:
-        heard.wait_until_ready([A], 10)
-    else:
-        with pytest.raises(TimeoutError, match="1 Workspaces are not ready: a"):
-            heard.wait_until_ready([A], 0.2)
+    with hearing(monkeypatch, workspace) as heard:
+        if is_ready:
+            heard.wait_until_ready([A], 10)
+        else:
+            with pytest.raises(TimeoutError, match="1 Workspaces are not ready: a"):
+                heard.wait_until_ready([A], 0.2)
     assert (A in heard.log.ready) == is_ready
 
 
@@ -103,6 +103,8 @@ def hearing(monkeypatch: pytest.MonkeyPatch, workspace: JsonObject) -> Heard:
         def watch(self, path: str) -> list[JsonObject]:
             is_of_workspaces = path.endswith("/workspaces")
             return [{"type": "MODIFIED", "object": workspace}] if is_of_workspaces else []
+
+        def close(self) -> None: ...
 
     monkeypatch.setattr("tests.bench.heard.Wire", Told)
     return Heard(Address("", 0, "", ""))
