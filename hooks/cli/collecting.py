@@ -5,8 +5,6 @@ from contextlib import suppress
 from datetime import datetime
 from typing import NamedTuple
 
-from pydantic import ValidationError
-
 from composite import names
 from composite.catalog import Catalog
 from composite.models import JsonObject
@@ -17,21 +15,20 @@ from composite.simulate.objects import NAMESPACE, WORKSPACE, Kind, Ref
 from composite.simulate.syncing import Syncer
 from hooks.answers import answer
 from hooks.cli.cleaning import Api
+from hooks.cli.installed_hooks import hooks_in, settings_of
 from hooks.cli.recordings import NotReplayable, hook_of
 from hooks.cli.snapshot import Snapshot
 from hooks.dev.controllers import as_sent, read_controller
 from hooks.dev.program import COMPOSITES, DECORATORS
 from hooks.dev.webhooks import url_of
 from hooks.recording.exchange import Question
-from hooks.settings import PREFIX, Settings
+from hooks.settings import Settings
 
 OURS = "app.kubernetes.io/part-of=metakaito"
 THEIRS = "app.kubernetes.io/name=metacontroller"
 EVENTS = Kind("v1", "Event", "events", status=False)
 # Events of what has no namespace are there.
 USUAL_NAMESPACE = "default"
-# Files of a Pod: there are none here, and they decide no answer but for the presets.
-FILES = frozenset({"presets", "token_file", "record", "bind"})
 
 
 class Installation(NamedTuple):
@@ -80,7 +77,10 @@ def installation(snapshot: Snapshot, usual: Settings) -> Installation:
         for obj in snapshot.selected(kind.key, "", labels)
     ]
     pods = [obj for labels in (OURS, THEIRS) for obj in snapshot.selected("Pod.v1", "", labels)]
-    settings = settings_in(workloads, snapshot)
+    hooks = hooks_in(workloads)
+    settings = settings_of(hooks, snapshot) if hooks is not None else None
+    if hooks is not None and hooks.told.get("presets"):
+        snapshot.note(f"{hooks.name} has presets of its own: the answers are made without them")
     if settings is None:
         snapshot.note("no Deployment tells the settings of the hooks: those of here are used")
         settings = usual
@@ -92,35 +92,6 @@ def installation(snapshot: Snapshot, usual: Settings) -> Installation:
             snapshot.note(f"no {each.style.value} of ours could be read: {each.name} is assumed")
             found.append(each)
     return Installation(tuple(found), settings, (*ours, *workloads, *pods))
-
-
-def settings_in(workloads: Iterable[JsonObject], snapshot: Snapshot) -> Settings | None:
-    """Return the settings that the Deployment of the hooks has; None where there is none."""
-    for obj in workloads:
-        for container in obj["spec"]["template"]["spec"].get("containers") or ():
-            told = {
-                each["name"].removeprefix(PREFIX).lower(): each.get("value", "")
-                for each in container.get("env") or ()
-                if each["name"].startswith(PREFIX)
-            }
-            if "provisioner" in told:
-                return settings_of_hooks(told, str(objects.ref_of(obj)), snapshot)
-    return None
-
-
-def settings_of_hooks(told: dict[str, str], where: str, snapshot: Snapshot) -> Settings | None:
-    """Return settings as variables say them, and nothing of the environment here."""
-    if told.get("presets"):
-        snapshot.note(f"{where} has presets of its own: the answers are made without them")
-    usual = {name: field.default for name, field in Settings.model_fields.items()}
-    given = {
-        name: value for name, value in told.items() if value and name in usual and name not in FILES
-    }
-    try:
-        return Settings.model_validate({**usual, **given})
-    except ValidationError as error:
-        snapshot.note(f"{where}: {error.error_count()} settings cannot be used here")
-        return None
 
 
 def is_ours(controller: JsonObject) -> bool:

@@ -1,6 +1,9 @@
 """What there is in a cluster that decides what Workspaces would become; it is only read."""
 
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
 from composite import names
@@ -10,9 +13,11 @@ from composite.simulate import objects
 from composite.simulate.controllers import CLAIMS
 from composite.simulate.errors import ApiError
 from composite.simulate.objects import Ref
+from hooks.cli.about import installed
 from hooks.cli.cleaning import Api
-from hooks.cli.collecting import OURS, THEIRS, settings_in
+from hooks.cli.collecting import OURS, THEIRS
 from hooks.cli.errors import Failed
+from hooks.cli.installed_hooks import Hooks, hooks_in, presets_of, settings_of, write_presets
 from hooks.cli.snapshot import Snapshot
 from hooks.dev.discovery import Discovery
 from hooks.settings import Settings
@@ -39,20 +44,57 @@ class Installed(NamedTuple):
     notes: tuple[str, ...]
 
 
-def installed_in(api: Api, usual: Settings) -> Installed:
+@contextmanager
+def installed_in(api: Api, usual: Settings) -> Iterator[Installed]:
     """
-    Return the settings of the hooks in a cluster.
+    Give the settings of the hooks in a cluster; their own presets are there within the context.
 
     Args:
         api: The cluster.
-        usual: Those of here. They are taken where nothing in the cluster tells its own; presets
-            always are, for they lie in files.
+        usual: Those of here. They are taken where nothing in the cluster tells its own; presets of
+            here always are, if there are any.
 
     Raises:
         Failed: Nobody answers.
 
     """
     snapshot = Snapshot(api, Discovery(api))
+    hooks = found_in(snapshot)
+    found = settings_of(hooks, snapshot) if hooks is not None else None
+    if hooks is None or found is None:
+        yield Installed(usual, (*snapshot.notes, f"{UNTOLD}: {in_words(usual)}"))
+        return
+    if hooks.version not in ("", installed()):
+        snapshot.note(
+            f"{hooks.name} is of metakaito {hooks.version}, and this is {installed()}: "
+            "what it would do may differ"
+        )
+    if usual.presets is not None:
+        snapshot.note(f"the presets of here are taken for those of the cluster: {usual.presets}")
+        yield Installed(with_presets(found, usual.presets), tuple(snapshot.notes))
+        return
+    files = presets_of(hooks, snapshot)
+    if files is None:
+        snapshot.note("only the presets of this version are known: give the others with --presets")
+    with tempfile.TemporaryDirectory(prefix="metakaito-presets-") as folder:
+        write_presets(files or {}, Path(folder))
+        settings = with_presets(found, Path(folder)) if files else found
+        yield Installed(settings, tuple(snapshot.notes))
+
+
+def with_presets(settings: Settings, presets: Path) -> Settings:
+    """Return settings with a directory of presets of one's own."""
+    return settings.model_copy(update={"presets": presets})
+
+
+def found_in(snapshot: Snapshot) -> Hooks | None:
+    """
+    Return the hooks of a cluster.
+
+    Raises:
+        Failed: Nobody answers.
+
+    """
     try:
         workloads = [
             obj
@@ -61,14 +103,8 @@ def installed_in(api: Api, usual: Settings) -> Installed:
             for obj in snapshot.selected(kind.key, "", labels)
         ]
     except ApiError as error:
-        raise Failed(str(error)) from None
-    found = settings_in(workloads, snapshot)
-    if found is None:
-        return Installed(usual, (*snapshot.notes, f"{UNTOLD}: {in_words(usual)}"))
-    if usual.presets is None:
-        return Installed(found, tuple(snapshot.notes))
-    taken = f"the presets of here are taken for those of the cluster: {usual.presets}"
-    return Installed(found.model_copy(update={"presets": usual.presets}), (taken,))
+        raise Failed(f"--cluster: {error}") from None
+    return hooks_in(workloads)
 
 
 def in_words(settings: Settings) -> str:
@@ -95,7 +131,7 @@ def observed_in(api: Api, namespaces: Iterable[str], provisioner: Provisioner) -
             obj for name in wanted for kind in IN_NAMESPACES for obj in snapshot.list_of(kind, name)
         ]
     except ApiError as error:
-        raise Failed(str(error)) from None
+        raise Failed(f"--cluster: {error}") from None
     if snapshot.notes:
         raise Failed(*(f"--cluster: {note}" for note in snapshot.notes))
     return [*(each for each in spaces if each is not None), *everywhere, *inside]

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -64,16 +65,17 @@ def print_plan(asked: Asked, settings: Settings, output: str) -> int:
     """
     now = datetime.now(UTC)  # noqa: TID251  (the shell is where the clock is)
     files = read_files(asked)
-    if asked.api is not None:
-        from hooks.cli.observing import installed_in, observed_in  # noqa: PLC0415  (only then)
+    with ExitStack() as presets_there:
+        if asked.api is not None:
+            from hooks.cli.observing import installed_in, observed_in  # noqa: PLC0415  (only then)
 
-        with waiting("reading what is installed"):
-            settings, notes = installed_in(asked.api, settings)
-        settings = Settings.model_validate({**settings.model_dump(), **asked.explicit})
-        for note in notes:
-            warn("--cluster", note)
-    catalog = catalog_of(settings)
-    prices = find_prices(asked.region, asked.prices, settings)
+            with waiting("reading what is installed"):
+                settings, notes = presets_there.enter_context(installed_in(asked.api, settings))
+            settings = Settings.model_validate({**settings.model_dump(), **asked.explicit})
+            for note in notes:
+                warn("--cluster", note)
+        catalog = catalog_of(settings)
+        prices = find_prices(asked.region, asked.prices, settings)
     observed = read_observed(asked)
     if asked.api is not None:
         spaces = map(objects.namespace_of, (each.content for each in files if is_workspace(each)))
