@@ -23,6 +23,10 @@ from tests.e2e.cluster.programs import ProgramsMissing
 SOURCE = Path(__file__).parents[2]
 LOCK = SOURCE / "requirements/runtime.txt"
 PLAN, HELP, IMPORTS = "metakaito plan", "metakaito --help", "import pydantic, yaml"
+# What a command takes at least that reads one object with pydantic: most of that library is
+# imported only when the first model is made.
+LEAST = "the same, and click and one model"
+ONE_MODEL = "import pydantic, yaml, click; type('One', (pydantic.BaseModel,), {})"
 # The exit code of a plan in which something would change.
 WOULD_CHANGE = 3
 RUNS, QUICK_RUNS = 7, 5
@@ -63,18 +67,29 @@ def installed(folder: Path) -> Path:
     place = folder / "environment"
     venv.create(place, with_pip=False, symlinks=True)
     try:
-        pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, SOURCE)
-        into = ("--python", place, "install")
-        pip(*into, "--require-hashes", "--only-binary=:all:", "--requirement", LOCK)
-        pip(*into, "--no-deps", "--no-index", *folder.glob("*.whl"))
+        run(
+            "pip",
+            "wheel",
+            "--disable-pip-version-check",
+            "--no-deps",
+            "--no-build-isolation",
+            "--wheel-dir",
+            folder,
+            SOURCE,
+        )
+        into = ("uv", "pip", "install", "--python", place)
+        run(*into, "--require-hashes", "--only-binary=:all:", "--requirement", LOCK)
+        run(*into, "--no-deps", "--no-index", *folder.glob("*.whl"))
     except subprocess.CalledProcessError as failed:
-        raise ProgramsMissing(f"pip cannot install {LOCK.name}: {failed.stderr[-500:]}") from failed
+        raise ProgramsMissing(
+            f"{LOCK.name} cannot be installed: {failed.stderr[-500:]}"
+        ) from failed
     return place / "bin"
 
 
-def pip(*arguments: str | Path) -> None:
-    """Run the pip of this environment, quietly."""
-    command = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input")
+def run(module: str, *arguments: str | Path) -> None:
+    """Run a program of this environment, quietly."""
+    command = (sys.executable, "-m", module, "--quiet")
     subprocess.run([*command, *arguments], check=True, capture_output=True, text=True)  # noqa: S603  (the arguments are ours)
 
 
@@ -84,6 +99,7 @@ def commands(programs: Path, workspace: Path) -> dict[str, Command]:
         PLAN: Command((programs / "metakaito", "plan", workspace), WOULD_CHANGE),
         HELP: Command((programs / "metakaito", "--help")),
         IMPORTS: Command((programs / "python", "-c", IMPORTS)),
+        LEAST: Command((programs / "python", "-c", ONE_MODEL)),
     }
 
 

@@ -132,7 +132,7 @@ def beside(server: Served, asked: Sequence[Question], lines: Path) -> Iterator[S
 
 def answer_bytes(server: Served, asked: Sequence[Question]) -> float:
     """Return how many bytes the body of an answer has, on average."""
-    with server.client(CONNECTIONS) as client:
+    with server.client(len(server.workers())) as client:
         return mean(client.body_bytes(text) for text in texts_of(asked))
 
 

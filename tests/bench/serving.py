@@ -67,7 +67,7 @@ class Served(NamedTuple):
                 for sock in set(opened) - set(chosen):
                     sock.close()
                 return chosen
-            opened.append(connection(self.port))
+            opened += [connection(self.port) for _ in self.workers()]
         raise Broken("a worker of the server accepts no connection")
 
     def owners(self) -> dict[int, int]:
