@@ -4,28 +4,14 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from composite import names, observed
+from composite import names
 from composite.catalog import Provisioner
-from composite.models import JsonObject
-from composite.workspace.api import (
-    MAX_MESSAGE,
-    ParentMeta,
-    PlannedMachine,
-    Resource,
-    SeenMachine,
-    Workspace,
-)
+from composite.workspace.api import ParentMeta, PlannedMachine, Resource, SeenMachine, Workspace
+from composite.workspace.attempts import advanced, is_failing
+from composite.workspace.lacking import no_gpus, nobody, unmade, unusable
+from composite.workspace.node_need import NodeNeed, accepts
 from composite.workspace.observe import Seen, SeenClaim, SeenNode
 from composite.workspace.related import machine_name, own_machines
-
-# After a failed attempt: 30 s, doubled each time, at most 15 minutes; a crash-loop back-off for
-# nodes. A provisioner needs minutes to find out, so faster would only burn its quota. The first
-# that fails without a reason is not counted.
-BACK_OFF = timedelta(seconds=30)
-LONGEST_BACK_OFF = timedelta(minutes=15)
-
-# More than a hundred years of back-off; a status that says otherwise is forged.
-MOST_ATTEMPTS = 10_000_000
 
 # How long the scheduler may find no room for a pod before the existing nodes on which none of this
 # Workspace's pods is are taken for somebody else's, and nodes are bought.
@@ -35,19 +21,6 @@ ROOM_GRACE = timedelta(minutes=1)
 # place: the time after which Kubernetes moves its pods elsewhere.
 # https://kubernetes.io/docs/concepts/architecture/nodes/#node-controller
 NODE_GRACE = timedelta(minutes=5)
-
-
-class NodeNeed(NamedTuple):
-    """
-    What the pods will ask of each node.
-
-    ``over`` says that nothing will run any more: what there is may stay, and nothing new is made.
-    """
-
-    gpus: int
-    tolerations: tuple[JsonObject, ...]
-    disk: str
-    over: bool = False
 
 
 class NodePlan(NamedTuple):
@@ -190,34 +163,6 @@ def qualifies(node: SeenNode, resource: Resource, own_nodes: Iterable[str]) -> b
     )
 
 
-def accepts(node: SeenNode, need: NodeNeed, *, in_use: bool) -> bool:
-    """Whether new pods can come to a node. One in use stays in use: its pods are there already."""
-    return in_use or (not node.cordoned and not untolerated(node, need))
-
-
-def untolerated(node: SeenNode, need: NodeNeed) -> list[observed.Taint]:
-    """Return the taints that keep the pods away."""
-    return [
-        taint
-        for taint in node.taints
-        if taint.effect in ("NoSchedule", "NoExecute")
-        and not any(tolerates(toleration, taint) for toleration in need.tolerations)
-    ]
-
-
-def tolerates(toleration: JsonObject, taint: observed.Taint) -> bool:
-    """
-    Apply the scheduler's rule.
-
-    https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/
-    """
-    if toleration.get("effect") not in (None, "", taint.effect):
-        return False
-    if toleration.get("operator") == "Exists":
-        return toleration.get("key") in (None, "", taint.key)
-    return toleration.get("key") == taint.key and (toleration.get("value") or "") == taint.value
-
-
 def rank(
     node: SeenNode, resource: Resource, previous: Iterable[str], provisioner: Provisioner
 ) -> tuple[bool, bool, bool, bool, str]:
@@ -242,83 +187,6 @@ def is_recovering(
         and node.changed is not None
         and now - node.changed < NODE_GRACE
     )
-
-
-def advanced(
-    machine: SeenMachine, uid: str, seen: Seen, now: datetime, *, going: bool
-) -> PlannedMachine:
-    """
-    Return the plan for one node after a look at its Machine.
-
-    It is given up when it was there and is gone, when it is being deleted, or when the provisioner
-    says that no such instance can be had. A Workspace on its way out plans nothing new.
-    """
-    claim = seen.claims.get(machine.name)
-    given_up = machine.created is True if claim is None else claim.deleting or claim.unavailable
-    if given_up and not going:
-        return next_attempt(machine, uid, claim, now)
-    is_ready = claim is not None and claim.ready
-    return PlannedMachine(
-        name=machine.name,
-        index=machine.index,
-        attempt=machine.attempt,
-        failures=None if is_ready else machine.failures,
-        instanceType=machine.instanceType,
-        disk=machine.disk,
-        labels=dict(sorted(machine.labels.items())),
-        created=machine.created or claim is not None or None,
-        ready=machine.ready or is_ready or None,
-        notBefore=machine.notBefore if claim is None else None,
-        message=None if claim is None or is_ready else short(claim.message),
-        lastFailure=None if is_ready else machine.lastFailure,
-    )
-
-
-def next_attempt(
-    machine: SeenMachine, uid: str, claim: SeenClaim | None, now: datetime
-) -> PlannedMachine:
-    """
-    Plan the node anew under another name, later if the last one never became Ready.
-
-    The first that is deleted without a reason is made anew at once: a provisioner that cannot
-    launch deletes the next one too, somebody who did it by mistake does not.
-    """
-    failures = 0 if machine.ready else (machine.failures or 0) + 1
-    told = claim is not None and claim.unavailable
-    counted = failures if told else failures - 1
-    attempt = min(machine.attempt, MOST_ATTEMPTS) + 1
-    return PlannedMachine(
-        name=machine_name(uid, machine.index, attempt),
-        index=machine.index,
-        attempt=attempt,
-        failures=failures or None,
-        instanceType=machine.instanceType,
-        disk=machine.disk,
-        labels=dict(sorted(machine.labels.items())),
-        notBefore=now + back_off(counted) if counted > 0 else None,
-        lastFailure=why_given_up(machine, claim),
-    )
-
-
-def why_given_up(machine: SeenMachine, claim: SeenClaim | None) -> str:
-    """Say what became of the last attempt."""
-    if machine.ready:
-        return f"{machine.name} was Ready and is gone"
-    if claim is not None and claim.unavailable:
-        return short(f"{machine.name} was given up: {claim.message}")
-    last = f"; it said last: {machine.message}" if machine.message else ""
-    return short(f"{machine.name} was deleted before it was Ready{last}")
-
-
-def short(message: str) -> str:
-    """Cut a message of somebody else's to what the status may hold."""
-    return message if len(message) <= MAX_MESSAGE else f"{message[: MAX_MESSAGE - 3]}..."
-
-
-def back_off(failures: int) -> timedelta:
-    """Return how long to wait after so many failed attempts in a row."""
-    doubled: int = 2 ** min(failures - 1, 16)
-    return min(BACK_OFF * doubled, LONGEST_BACK_OFF)
 
 
 def with_missing(
@@ -373,82 +241,3 @@ def strangers(resource: Resource, mine: list[SeenNode]) -> tuple[str, ...]:
 def is_there(claim: SeenClaim | None) -> bool:
     """Whether a Machine exists and is not on its way out."""
     return claim is not None and not claim.deleting
-
-
-def is_failing(machine: PlannedMachine, claim: SeenClaim | None) -> bool:
-    """Whether a Machine cannot be launched, or waits because the last one could not."""
-    return machine.notBefore is not None if claim is None else claim.failed
-
-
-def no_gpus(selected: list[SeenNode], resource: Resource, need: NodeNeed) -> Iterable[str]:
-    """Name the nodes that do not show the GPUs the pods will ask for."""
-    for node in selected:
-        # Of a preferred node of another type it is not known how many GPUs it should show.
-        wanted = min(need.gpus, 1 if node.instance_type != resource.instanceType else need.gpus)
-        if node.gpus < wanted:
-            yield (
-                f"node {node.name} shows {node.gpus} of {wanted} {names.GPU}: "
-                "does the GPU device plugin run on it?"
-            )
-
-
-def unusable(candidates: list[SeenNode], usable: list[SeenNode], need: NodeNeed) -> Iterable[str]:
-    """Say of each node that would do why it does not."""
-    for node in candidates:
-        if node in usable:
-            continue
-        if not node.ready:
-            yield f"node {node.name} is not Ready: {node.why_not_ready}"
-        elif node.cordoned:
-            yield f"node {node.name} is cordoned"
-        else:
-            taints = ", ".join(f"{t.key}={t.value}:{t.effect}" for t in untolerated(node, need))
-            yield f"node {node.name} has a taint that the pods do not tolerate: {taints}"
-
-
-def unmade(
-    machines: Iterable[PlannedMachine], seen: Seen, now: datetime, *, leaving: bool
-) -> Iterable[str]:
-    """Say of each Machine that has no node yet how far it is, and what became of the last."""
-    known = {node.name for node in seen.nodes}
-    for machine in machines:
-        claim = seen.claims.get(machine.name)
-        last = f"; {machine.lastFailure}" if machine.lastFailure else ""
-        if claim is None and leaving:
-            yield f"{machine.name} is not made any more, the Workspace is being deleted{last}"
-        elif claim is None:
-            yield f"{waiting_for(machine, now)}{last}"
-        elif not claim.node or not claim.ready:
-            yield f"{claim.name} is not Ready: {claim.message}{last}"
-        elif claim.node not in known:
-            yield f"{claim.name} is Ready, its node {claim.node} does not carry the labels yet"
-
-
-def waiting_for(machine: PlannedMachine, now: datetime) -> str:
-    """Say why a Machine is not there."""
-    if machine.notBefore is None or machine.notBefore <= now:
-        return f"{machine.name} is about to be made"
-    times = f"{machine.failures} failed attempt{'s' if machine.failures != 1 else ''}"
-    return f"{machine.name} waits until {machine.notBefore:%Y-%m-%dT%H:%M:%SZ} after {times}"
-
-
-def nobody(
-    resource: Resource,
-    seen: Seen,
-    meta: ParentMeta,
-    mine: list[SeenNode],
-    machines: tuple[PlannedMachine, ...],
-    provisioner: Provisioner,
-) -> Iterable[str]:
-    """Say what an existing node would need, where none is made and none is there."""
-    if machines or provisioner is not Provisioner.NONE:
-        return
-    labels = ", ".join(f"{key}={value}" for key, value in resource.node_labels.items())
-    others = [n.name for n in seen.nodes if n not in mine]
-    wrong = [f"{n.name} ({n.instance_type or 'unknown type'})" for n in mine]
-    found = f"; nodes with these labels: {', '.join(wrong)}" if wrong else ""
-    owned = f"; nodes of other Workspaces: {', '.join(others)}" if others else ""
-    yield (
-        f"{meta.name} needs {resource.count} existing nodes with the labels {labels} that are of "
-        f"instance type {resource.instanceType} or named in resource.preferredNodes{found}{owned}"
-    )

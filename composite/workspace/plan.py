@@ -10,7 +10,8 @@ from composite.origins import DEFAULT, Chosen, Origin, Origins, seen_there, writ
 from composite.refusal import Refusal
 from composite.workspace.adapters import resolved_images, with_images
 from composite.workspace.api import Inference, Resource, Workspace, WorkspaceSpec
-from composite.workspace.nodes import NodeNeed, NodePlan, plan_nodes
+from composite.workspace.node_need import NodeNeed
+from composite.workspace.nodes import NodePlan, plan_nodes
 from composite.workspace.observe import Seen, SeenWorkload, template_gpus
 from composite.workspace.revisions import (
     PlannedRevision,
@@ -34,16 +35,18 @@ from composite.workspace.server import (
 )
 from composite.workspace.training import (
     Training,
-    accepted_config,
     facts_of,
-    find_config,
-    given_config,
     plan_training,
-    refused,
     require_free_tag,
     training_hash,
 )
 
+from composite.workspace.training_config import (
+    accepted_config,
+    find_config,
+    given_config,
+    refused,
+)
 # The taints of GPU nodes that our pods accept, in the words of a pod.
 TOLERATIONS: tuple[JsonObject, ...] = (
     {"key": names.GPU, "operator": "Exists", "effect": "NoSchedule"},

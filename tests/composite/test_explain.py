@@ -18,7 +18,7 @@ from composite.simulate.in_process import InProcess
 from composite.workspace.observe import observe
 from composite.workspace.plan import make_plan
 from composite.workspace.rules import read_spec
-from composite.workspace.training import find_config
+from composite.workspace.training_config import find_config
 from hooks.cli.explaining import Listening
 from hooks.cli.rendering import print_notice, served
 from hooks.cli.worlds import read_worlds

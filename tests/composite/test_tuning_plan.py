@@ -13,7 +13,8 @@ from composite.models import JsonObject
 from composite.origins import DEFAULT, Chosen
 from composite.refusal import Unplannable
 from composite.workspace.api import Tuning
-from composite.workspace.training import plan_training, resolved, training_hash
+from composite.workspace.training import plan_training, training_hash
+from composite.workspace.training_config import resolved
 from presets.documents import read_document
 from tests.composite.makers import (
     TUNING_TYPE,

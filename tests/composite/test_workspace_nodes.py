@@ -12,7 +12,9 @@ import pytest
 
 from composite.catalog import Catalog, Provisioner
 from composite.models import JsonObject
-from composite.workspace.nodes import NodeNeed, NodePlan, back_off, plan_nodes
+from composite.workspace.attempts import back_off
+from composite.workspace.node_need import NodeNeed
+from composite.workspace.nodes import NodePlan, plan_nodes
 from composite.workspace.plan import TOLERATIONS
 from composite.workspace.related import ATTEMPTS, machine_name
 from composite.workspace.rules import read_spec
