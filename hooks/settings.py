@@ -5,7 +5,6 @@ The only place that touches the environment. A setting that is absent or empty h
 """
 
 import ast
-import difflib
 import hashlib
 import inspect
 import ipaddress
@@ -38,6 +37,7 @@ from composite.catalog import (
     Provisioning,
     Runtime,
 )
+from hooks.misspelt import misspelt
 from presets import load_catalog
 
 PREFIX = "METAKAITO_"
@@ -52,11 +52,6 @@ NODE_CLASSES = {
     # https://karpenter.sh/docs/concepts/nodeclasses/
     Cloud.AWS: NodeClass(group="karpenter.k8s.aws", kind="EC2NodeClass"),
 }
-
-# Kubernetes gives every container METAKAITO_PORT=tcp://... and more of the kind when a Service of
-# its namespace is called metakaito. Therefore no setting is called so.
-# https://kubernetes.io/docs/tutorials/services/connect-applications-service/#environment-variables
-SERVICE_LINK = re.compile(r"_(SERVICE_HOST|SERVICE_PORT|PORT)(_|$)")
 
 
 def parse_address(text: str) -> tuple[str, int]:
@@ -392,19 +387,7 @@ def load_settings() -> Settings:
         InvalidSettings: A value cannot be used, or a variable is misspelt.
 
     """
-    problems = [
-        f"{name}: there is no such setting; did you mean {meant[0]}?"
-        for name in sorted(os.environ)  # noqa: TID251  (this is the place)
-        if name.startswith(PREFIX)
-        and name.upper() not in VARIABLES
-        and not SERVICE_LINK.search(name)
-        and (meant := difflib.get_close_matches(name, VARIABLES, n=1, cutoff=0.85))
-    ]
-    problems += [
-        f"{name}: there is no such setting; did you mean {name.upper()}?"
-        for name in sorted(os.environ)  # noqa: TID251  (this is the place)
-        if name not in VARIABLES and name.upper() in VARIABLES
-    ]
+    problems = [*misspelt(os.environ, PREFIX, VARIABLES)]  # noqa: TID251  (this is the place)
     try:
         settings = Settings.model_validate(set_variables())
     except ValidationError as error:

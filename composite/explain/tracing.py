@@ -37,9 +37,9 @@ def traced(
     """
     built = list(build(decided))
     found: list[dict[str, list[str]]] = [{} for _ in built]
-    for decision, other in variants(decided, optional):
+    for decision, other, without in variants(decided, optional):
         for index, partner in enumerate(partners(built, build(other))):
-            for path in changed(built[index], partner):
+            for path in changed(built[index], partner, by_name=without):
                 found[index].setdefault(path, []).append(decision)
     return [
         Traced(content, {path: tuple(decisions) for path, decisions in each.items()})
@@ -69,25 +69,42 @@ def by_kind(built: Sequence[JsonObject]) -> dict[str, list[JsonObject]]:
     return found
 
 
-def changed(base: Any, other: Any, path: str = WHOLE) -> Iterator[str]:  # noqa: ANN401  (JSON)
-    """Yield the outermost paths of what would be otherwise, or not be."""
+def changed(
+    base: Any,  # noqa: ANN401  (JSON)
+    other: Any,  # noqa: ANN401  (JSON)
+    path: str = WHOLE,
+    *,
+    by_name: bool = False,
+) -> Iterator[str]:
+    """
+    Yield the outermost paths of what would be otherwise, or not be.
+
+    Args:
+        base: What there is.
+        other: What there would be.
+        path: Where both are.
+        by_name: Whether an item of a list is another one if it has another name, and not the same
+            under that name. So it is where something would not be there at all: what then stands in
+            its place has nothing to do with it.
+
+    """
     if isinstance(base, dict) and isinstance(other, dict):
         for key, value in base.items():
             here = under(path, key)
             if key in other:
-                yield from changed(value, other[key], here)
+                yield from changed(value, other[key], here, by_name=by_name)
             else:
                 yield here
     elif isinstance(base, list) and isinstance(other, list):
-        for index, (one, two) in enumerate(paired(base, other)):
-            yield from changed(one, two, f"{path}[{index}]")
+        for index, (one, two) in enumerate(paired(base, other, by_name=by_name)):
+            yield from changed(one, two, f"{path}[{index}]", by_name=by_name)
     elif base != other or type(base) is not type(other):
         yield path
 
 
-def paired(base: list[Any], other: list[Any]) -> Iterator[tuple[Any, Any]]:
+def paired(base: list[Any], other: list[Any], *, by_name: bool) -> Iterator[tuple[Any, Any]]:
     """Yield each item of the first list with the one of the second that it would be, or None."""
-    if len(base) == len(other):
+    if len(base) == len(other) and not by_name:
         yield from zip(base, other, strict=True)
         return
     for key in KEYS:
@@ -95,4 +112,7 @@ def paired(base: list[Any], other: list[Any]) -> Iterator[tuple[Any, Any]]:
         if one is not None and two is not None:
             yield from ((item, two.get(name)) for name, item in one.items())
             return
+    if len(base) == len(other):
+        yield from zip(base, other, strict=True)
+        return
     yield from ((item, item if item in other else None) for item in base)

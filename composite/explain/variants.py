@@ -18,10 +18,15 @@ Parts: TypeAlias = Mapping[Any, Any]
 
 
 class Variant(NamedTuple):
-    """A value in which one decision is another, and the path of that decision."""
+    """
+    A value in which one decision is another, and the path of that decision.
+
+    ``without``: it was not made at all.
+    """
 
     decision: str
     value: Any
+    without: bool = False
 
 
 def variants(value: Any, optional: frozenset[str], path: str = "") -> Iterator[Variant]:  # noqa: ANN401  (whatever plans hold)
@@ -38,14 +43,15 @@ def variants(value: Any, optional: frozenset[str], path: str = "") -> Iterator[V
         inner, within = parts(value)
         if isinstance(value, BaseModel) or hasattr(value, "_fields"):
             for name, part in inner.items():
-                for decision, other in renamed(part, joined(path, name)):
+                for decision, other, _ in renamed(part, joined(path, name)):
                     yield Variant(decision, within(name, other))
         for name, part in inner.items():
             here = joined(path, name)
             if part and here in optional:
-                yield Variant(here, within(name, () if isinstance(part, tuple) else None))
-            for decision, other in variants(part, optional, here):
-                yield Variant(decision, within(name, other))
+                nothing = () if isinstance(part, tuple) else None
+                yield Variant(here, within(name, nothing), without=True)
+            for decision, other, without in variants(part, optional, here):
+                yield Variant(decision, within(name, other), without)
     elif value is not None:
         yield Variant(path, otherwise(value))
 

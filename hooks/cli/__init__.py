@@ -8,8 +8,12 @@ second; the second is imported once its command runs.
 
 import gc
 import inspect
+import os
 import sys
 from collections.abc import Sequence
+from errno import ENOSPC
+from io import TextIOWrapper
+from typing import cast
 
 import click
 
@@ -39,6 +43,8 @@ from hooks.cli.support_bundle import support_bundle
 __all__ = ["cli", "main"]
 
 PROGRAM = "metakaito"
+# What click calls a number that has a least or a largest value.
+WORDS = {"a valid float range": "a number", "a valid integer range": "a whole number"}
 # What a shell says of a program that Ctrl-C ended.
 INTERRUPTED = 130
 
@@ -124,10 +130,21 @@ with_examples(cli)
 
 def main(arguments: Sequence[str] | None = None, program: str = PROGRAM) -> None:
     """Run the command line and exit with its code."""
+    write_utf8()
     code = run(arguments, program)
     # The process ends, and all its memory with it: nothing has to be looked through for garbage.
     gc.freeze()
     sys.exit(code)
+
+
+def write_utf8() -> None:
+    """Write UTF-8 into files and pipes, as kubectl does; to a terminal only what it can show."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            if stream.isatty():
+                stream.reconfigure(errors="replace")
+            else:
+                stream.reconfigure(encoding="utf-8")
 
 
 def run(arguments: Sequence[str] | None = None, program: str = PROGRAM) -> int:
@@ -138,7 +155,14 @@ def run(arguments: Sequence[str] | None = None, program: str = PROGRAM) -> int:
     except Stop as stop:
         code = told(stop.code, *stop.lines)
     except click.ClickException as error:
-        code = told(*verdict(error))
+        given = sys.argv[1:] if arguments is None else arguments
+        code = told(*verdict(error, command_of(given, program)))
+    except OSError as error:
+        # What click prints itself, a help; all else is written by us, and told by then.
+        if error.errno != ENOSPC or error.filename is not None:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = told(FAILED, f"standard output: cannot be written: {error.strerror}")
     except (click.Abort, KeyboardInterrupt):
         code = INTERRUPTED
     return code if isinstance(code, int) else OK
@@ -151,14 +175,33 @@ def told(code: int, *lines: str) -> int:
     return code
 
 
-def verdict(error: click.ClickException) -> tuple[int, str]:
-    """Return the exit code and the line for what is wrong with the arguments."""
+def command_of(arguments: Sequence[str], program: str) -> str:
+    """Return which command is asked for: ``metakaito presets show``."""
+    path, command = [program], cast("click.Command", cli)
+    for argument in arguments:
+        if isinstance(command, click.Group) and argument in command.commands:
+            command = command.commands[argument]
+            path.append(argument)
+    return " ".join(path)
+
+
+def verdict(error: click.ClickException, asked: str) -> tuple[int, str]:
+    """
+    Return the exit code and the line for what is wrong with the arguments.
+
+    Args:
+        error: What click says.
+        asked: The command that was asked for, of which click does not always know.
+
+    """
     reason = error.format_message()
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         return REFUSED, reason
     if not isinstance(error, click.UsageError):
         return FAILED, reason
-    command = error.ctx.command_path if error.ctx is not None else PROGRAM
+    command = error.ctx.command_path if error.ctx is not None else asked
     sentence = " ".join(reason.split()).removesuffix(".")
-    stop = "" if sentence.endswith("?") else "."
+    for theirs, ours in WORDS.items():
+        sentence = sentence.replace(theirs, ours)
+    stop = "" if sentence.endswith(("?", "?)")) else "."
     return REFUSED, f"{command}: {sentence}{stop} See '{command} --help'."

@@ -102,7 +102,7 @@ def connect(kubeconfig: Path | None, context: str | None, *, in_cluster: bool) -
     try:
         return FromKubeconfig(kubeconfig, context, connections=1)
     except NoClusterError as error:
-        raise Failed(f"--kubeconfig: {error}") from None
+        raise Failed(str(error)) from None
 
 
 def clean(

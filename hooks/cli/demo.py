@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from hooks.cli.options import settings_of
+
 
 @click.command(short_help="Watch a model come up, through the real webhooks, without a cluster.")
 @click.option(
@@ -28,9 +30,10 @@ def demo(keep_serving: bool, out: Path | None) -> None:  # noqa: FBT001  (click 
       metakaito demo --out phi-3
       metakaito demo --keep-serving        and then try it with curl
 
-    Exit codes: 0 the Workspace became ready, 1 it did not.
+    Exit codes: 0 the Workspace became ready, 1 it did not, 2 a setting cannot be used.
 
     """
+    settings_of()  # what cannot be used is told before anything starts
     from hooks.cli.showing import show_demo  # noqa: PLC0415  (see the package)
 
     show_demo(out, keep_serving=keep_serving)

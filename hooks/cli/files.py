@@ -100,6 +100,10 @@ def read_bytes(file: str) -> bytes:
     """
     try:
         return sys.stdin.buffer.read() if file == STANDARD_INPUT else Path(file).read_bytes()
+    except IsADirectoryError:
+        raise Failed(
+            f"{file}: is a directory: name the files in it, such as {Path(file) / '*.yaml'}"
+        ) from None
     except OSError as error:
         raise Failed(f"{file}: cannot be read: {error.strerror}") from None
 
@@ -238,7 +242,7 @@ def yaml_errors_told(file: str, text: str) -> Iterator[None]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark is not None else 1
-        raise Failed(f"{file}:{line}: {_reason(error)}") from None
+        raise Failed(f"{file}:{line}: {_reason(error)}{_hint(text)}") from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise Failed(f"{file}:{line}: {error.reason}") from None
@@ -262,6 +266,11 @@ def _as_json(value: Any, place: str) -> Any:  # noqa: ANN401  (YAML in, JSON out
         case str() | bool() | int() | float() | None:
             return value
     raise Failed(f"{place}: holds a value of type {type(value).__name__}, which JSON does not have")
+
+
+def _hint(text: str) -> str:
+    """Return what helps with what is no YAML yet."""
+    return "; a template has to be rendered first (helm template)" if "{{" in text else ""
 
 
 def _reason(error: yaml.MarkedYAMLError) -> str:
@@ -303,11 +312,23 @@ def _said(value: Any) -> str:  # noqa: ANN401  (what YAML gave)
 def _members(manifest: Manifest) -> Iterator[Manifest]:
     """Yield the objects of a List, or the one object that it is not a List of."""
     file, line, content = manifest
-    if content.get("kind") != "List":
+    if not is_list(content.get("kind"), content.get("items")):
         yield manifest
         return
     items = content.get("items")
+    if items is None:
+        raise Failed(f"{file}:{line}: items: is missing: a List holds its objects there")
     if not isinstance(items, list):
         raise Failed(f"{file}:{line}: items: must be a list of objects")
     for item in items:
         yield from _members(Manifest(file, line, _object(file, line, item)))
+
+
+def is_list(kind: object, items: object) -> bool:
+    """
+    Whether an object holds others: a List of kubectl, or a WorkspaceList of the API server.
+
+    The list that a KRM function gets is for that function: nobody applies it.
+    """
+    named = isinstance(kind, str) and kind.endswith("List") and kind != "ResourceList"
+    return kind == "List" or (named and isinstance(items, list))

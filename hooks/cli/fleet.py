@@ -6,78 +6,25 @@ The other one plays each file until all serves, this one says what it would chan
 
 import os
 from collections import Counter
-from collections.abc import Container, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal
 
-from pydantic import Field
-
-from composite import names
 from composite.catalog import Catalog
-from composite.models import Value
-from composite.preview.api import WorkspacePreview
-from composite.preview.effects import Effect
 from composite.preview.sums import added
 from composite.prices import PriceTable
-from composite.simulate import START
-from hooks.cli.errors import OK, REFUSED, Failed
+from composite.simulate import START, objects
+from hooks.cli.errors import FAILED, OK, REFUSED, Failed, Refused, Stop
 from hooks.cli.files import Manifest, read_manifests
-from hooks.cli.other import Other, other_in, version_of, world_of
-from hooks.cli.output import as_table, print_text
+from hooks.cli.fleet_report import MEANING, Member, Report, lines, member
+from hooks.cli.other import Other, Played, other_in, version_of, world_of
+from hooks.cli.output import print_text
 from hooks.cli.patience import waiting
 from hooks.cli.planning import CHANGES, expanded, foreseen
+from hooks.cli.refusals import name_of
 from hooks.cli.worlds import is_workspace, require_distinct, require_identity
-
-Outcome = Literal[
-    "refused",
-    "failing",
-    "lost",
-    "recreated",
-    "rolled",
-    "added",
-    "disturbed",
-    "changed",
-    "unchanged",
-]
-MEANING: dict[Outcome, str] = {
-    "refused": "would be refused, and stays as it is",
-    "failing": "is written to again and again, and never as it should be",
-    "lost": "loses a node or a workload, and gets no other",
-    "recreated": "a node or a workload of it is removed and made again",
-    "rolled": "its pods are started anew",
-    "added": "gets one more node or workload",
-    "disturbed": "goes on, and its replicas or how they are reached change",
-    "changed": "is written to, and goes on as it does",
-    "unchanged": "is not touched",
-}
-# What costs a node or a start; all else is written in a moment.
-COSTLY = (
-    frozenset({names.MACHINES, names.NODECLAIMS}),
-    frozenset({names.DEPLOYMENTS, names.STATEFULSETS, names.JOBS}),
-)
-
-
-class Member(Value):
-    """What becomes of one Workspace of the fleet."""
-
-    file: str
-    namespace: str
-    name: str
-    outcome: Outcome
-    because: tuple[str, ...] = Field(description="Objects and fields, or why it is refused.")
-    hourly: float | None = Field(description="What its nodes cost more, or less; null: unknown.")
-
-
-class Report(Value):
-    """What becomes of a fleet."""
-
-    version: str = Field(description="Of the other metakaito.")
-    counts: dict[Outcome, int]
-    hourly: float | None
-    members: tuple[Member, ...]
 
 
 def print_impact(
@@ -100,8 +47,7 @@ def print_impact(
         output: ``json``, or anything else for people.
 
     Raises:
-        Failed: The other one cannot be run, or does not bring a Workspace up.
-        Refused: Two objects of a file have one name.
+        Failed: The other one cannot be run, or there is no Workspace.
 
     """
     with TemporaryDirectory(prefix="metakaito-fleet-") as folder:
@@ -111,6 +57,8 @@ def print_impact(
         print_text(found.model_dump_json(indent=2) + "\n")
     else:
         print_text("".join(f"{line}\n" for line in lines(found, prices)))
+    if found.counts["unknown"]:
+        return FAILED
     if found.counts["refused"]:
         return REFUSED
     return OK if found.counts["unchanged"] == len(found.members) else CHANGES
@@ -127,24 +75,27 @@ def report(
     Return what an upgrade does.
 
     Raises:
-        Failed: The other one cannot be run, or does not bring a Workspace up.
-        Refused: Two objects of a file have one name.
+        Failed: The other one cannot be run, or there is no Workspace.
 
     """
     files = worlds_in(fleet)
     version = version_of(other)
     members: list[Member] = []
     with waiting(f"0 of {len(files)} files") as tell, ThreadPoolExecutor(os.cpu_count()) as pool:
-        played = {file: pool.submit(world_of, other, file, options) for file in files}
+        played = {
+            file: pool.submit(world_of, other, file, options)
+            for file, inside in files.items()
+            if not isinstance(inside, Stop)
+        }
         try:
-            for number, (file, manifests) in enumerate(files.items(), start=1):
-                world = played[file].result()
-                now = START + timedelta(seconds=world.seconds)
-                plan = foreseen(manifests, world.objects, catalog, prices, now)
-                members += [member(file, each) for each in plan.workspaces]
+            for number, (file, inside) in enumerate(files.items(), start=1):
+                if isinstance(inside, Stop):
+                    members.append(unread(file, inside))
+                else:
+                    members += members_of(file, inside, played[file], catalog, prices)
                 tell(f"{number} of {len(files)} files")
         finally:
-            # Where one fails, those that have not begun are left out.
+            # Where one is interrupted, those that have not begun are left out.
             pool.shutdown(cancel_futures=True)
     counts = Counter(each.outcome for each in members)
     return Report(
@@ -155,94 +106,88 @@ def report(
     )
 
 
-def worlds_in(fleet: Path) -> dict[str, list[Manifest]]:
+def worlds_in(fleet: Path) -> dict[str, list[Manifest] | Stop]:
     """
-    Return the objects of each file of a fleet in which a Workspace is.
+    Return the objects of each file of a fleet in which a Workspace is, or why it cannot be read.
 
     Raises:
-        Failed: There is none, or a file cannot be read.
-        Refused: Two objects of a file have one name.
+        Failed: There is none.
 
     """
-    every = {file: read_manifests(file) for file in expanded(str(fleet), recursive=True)}
-    found = {file: inside for file, inside in every.items() if any(map(is_workspace, inside))}
+    found: dict[str, list[Manifest] | Stop] = {}
+    for file in expanded(str(fleet), recursive=True):
+        try:
+            inside = read_manifests(file)
+        except Stop as stop:
+            found[file] = stop
+        else:
+            if any(map(is_workspace, inside)):
+                found[file] = inside
     if not found:
         raise Failed(f"--fleet {fleet}: holds no Workspace")
-    for inside in found.values():
+    return found
+
+
+def members_of(
+    file: str,
+    inside: list[Manifest],
+    played: Future[Played],
+    catalog: Catalog,
+    prices: PriceTable | None,
+) -> list[Member]:
+    """Return what becomes of each Workspace of a file; no other file is harmed by a bad one."""
+    workspaces = [*filter(is_workspace, inside)]
+    try:
         for each in inside:
             if not is_workspace(each):
                 require_identity(each)
         require_distinct(inside)
-    return found
+    except Stop as stop:
+        return [unplayed(file, each, stop) for each in workspaces]
+    try:
+        world = played.result()
+    except Stop as stop:
+        return [unplayed(file, each, stop, "by the other one: ") for each in workspaces]
+    try:
+        now = START + timedelta(seconds=world.seconds)
+        plan = foreseen(inside, world.objects, catalog, prices, now)
+    except Stop as stop:
+        return [unplayed(file, each, stop) for each in workspaces]
+    return [member(file, each) for each in plan.workspaces]
 
 
-def member(file: str, one: WorkspacePreview) -> Member:
-    """Return what becomes of one Workspace."""
+def unread(file: str, stop: Stop) -> Member:
+    """Return what is said of a file that cannot be read."""
     return Member(
         file=file,
-        namespace=one.namespace,
-        name=one.name,
-        outcome=outcome(one),
-        because=tuple(because(one)),
-        hourly=added([each.hourly for each in one.nodes]),
+        namespace=None,
+        name=None,
+        outcome="unknown",
+        because=stop.lines,
+        hourly=None,
     )
 
 
-def outcome(one: WorkspacePreview) -> Outcome:
-    """Return the worst that becomes of a Workspace."""
-    effects = {field.effect for each in one.changes for field in each.fields}
-    done = [actions(one, kinds) for kinds in COSTLY]
-    found: dict[Outcome, bool] = {
-        "refused": bool(one.refused),
-        "failing": bool(one.fails) or Effect.REFUSED in effects,
-        "lost": any(each["removed"] > each["added"] for each in done),
-        "recreated": any(each["removed"] or each["recreated"] for each in done)
-        or Effect.RECREATED in effects,
-        "rolled": bool(one.restarts) or Effect.ROLLED in effects,
-        "added": any(each["added"] for each in done),
-        "disturbed": Effect.DISTURBED in effects,
-        "changed": bool(one.changes),
-    }
-    return next((name for name, so in found.items() if so), "unchanged")
+def unplayed(file: str, manifest: Manifest, stop: Stop, whose: str = "") -> Member:
+    """
+    Return what is said of a Workspace of which nothing can be foreseen.
 
+    Args:
+        file: In which it is.
+        manifest: The Workspace.
+        stop: Why not; it is refused if a refusal has a line about it.
+        whose: Who refuses it, in words.
 
-def actions(one: WorkspacePreview, kinds: Container[str]) -> Counter[str]:
-    """Return how often what becomes of objects of some kinds."""
-    return Counter(each.action for each in one.changes if f"{each.kind}.{each.apiVersion}" in kinds)
-
-
-def because(one: WorkspacePreview) -> Iterator[str]:
-    """Yield the objects and fields that would be written, or why that is refused or fails."""
-    yield from map(str, one.refused)
-    yield from filter(None, [one.fails])
-    for each in one.changes:
-        what = f"{each.kind} {each.name}"
-        yield from (f"{what}: {field.path}" for field in each.fields)
-        if not each.fields:
-            yield f"{what} is {each.action}"
-
-
-def lines(found: Report, prices: PriceTable | None) -> Iterator[str]:
-    """Yield the report for people."""
-    count = len(found.members)
-    workspaces = f"{count} Workspace{'' if count == 1 else 's'}"
-    yield f"From metakaito {found.version} to this one, {workspaces}:"
-    yield ""
-    rows = [(found.counts[name], name, meaning) for name, meaning in MEANING.items()]
-    yield from as_table(("WORKSPACES", "OUTCOME", "WHICH MEANS IT"), rows).splitlines()
-    touched = [each for each in found.members if each.outcome != "unchanged"]
-    for name in MEANING:
-        for each in (one for one in touched if one.outcome == name):
-            yield ""
-            yield f"{name}: {each.namespace}/{each.name} ({each.file})"
-            yield from (f"  {text}" for text in each.because)
-    yield ""
-    yield f"Price of all nodes: {price(found.hourly, prices)}"
-
-
-def price(hourly: float | None, prices: PriceTable | None) -> str:
-    """Return what is paid more, or less."""
-    if hourly is None:
-        return "unknown"
-    currency = f" {prices.currency}" if prices is not None else ""
-    return f"{hourly:+,.3f}{currency} an hour"
+    """
+    name = name_of(manifest)
+    about = f"{file}: {name}: "
+    mine = [line.removeprefix(about) for line in stop.lines if line.startswith(about)]
+    refused = isinstance(stop, Refused) and mine
+    return Member(
+        file=file,
+        namespace=objects.namespace_of(manifest.content),
+        name=name,
+        outcome="refused" if refused else "unknown",
+        because=tuple(f"{whose}{each}" for each in mine) if refused else stop.lines,
+        hourly=added([]) if refused else None,
+    )

@@ -31,7 +31,8 @@ def krm(file: str) -> int:
       metakaito krm examples/kustomize/list.yaml
 
     Exit codes: 0 done, also where there is no Workspace; 1 it failed: no ResourceList, unfit Nodes,
-    or broken presets; 2 a Workspace or the functionConfig is refused.
+    or broken presets; 2 a Workspace, the functionConfig or a field of
+    the list is refused.
 
     """
     from hooks.cli.krm_function import answer_list  # noqa: PLC0415  (see the package)

@@ -12,8 +12,8 @@ from composite.refusal import Problem, Refusal
 from composite.simulate import objects
 from hooks.cli.errors import OK, REFUSED, Stop
 from hooks.cli.files import Manifest, read_text
-from hooks.cli.krm_config import Config, Mode, read_config
-from hooks.cli.krm_list import Entry, ResourceList, list_text, read_list
+from hooks.cli.krm_config import Config, Mode, read_config, unknown
+from hooks.cli.krm_list import FIELDS, Entry, ResourceList, list_text, read_list
 from hooks.cli.options import catalog_of
 from hooks.cli.output import print_text
 from hooks.cli.refusals import CHILDREN, name_of, problems, split
@@ -72,6 +72,14 @@ def answer_list(file: str) -> int:
 def outcome(given: ResourceList) -> Outcome:
     """Return what becomes of a list; where anything is refused, it stays as it is."""
     everything = range(len(given.items))
+    strange = unknown("", given.content, FIELDS)
+    if strange:
+        return Outcome(
+            everything,
+            results=[result("error", Item("", 1, {}), str(problem)) for problem in strange],
+            lines=[f"{given.content['kind']}: {problem}" for problem in strange],
+            code=REFUSED,
+        )
     try:
         config = read_config(given.function_config)
     except Refusal as refusal:

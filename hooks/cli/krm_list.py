@@ -25,6 +25,8 @@ KIND = "ResourceList"
 GROUP = "config.kubernetes.io"
 VERSIONS = ("v1", "v1beta1", "v1alpha1")
 ITEMS, RESULTS = "items", "results"
+# A misspelt one would leave nothing to be done; a List of kubectl has metadata.
+FIELDS = ("apiVersion", "kind", "metadata", "functionConfig", ITEMS, RESULTS)
 
 # Of what goes out: an object that came in, by its number, or a new one.
 Entry = int | JsonObject

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from composite.models import JsonObject, Value
-from hooks.cli.errors import Failed
+from hooks.cli.errors import REFUSED, Failed, Refused
 from hooks.logs import summary
 
 PROGRAM = "metakaito"
@@ -93,9 +93,14 @@ def world_of(other: Other, file: str, options: Sequence[str]) -> Played:
 
     Raises:
         Failed: It does not bring the Workspaces of a file up.
+        Refused: It says that it refuses one; in its own lines, ``FILE: NAME: FIELD: sentence``.
 
     """
-    done = called(other, "simulate", str(Path(file).absolute()), *options, "--output", "json")
+    path = str(Path(file).absolute())
+    done = called(other, "simulate", path, *options, "--output", "json")
+    if done.returncode == REFUSED:
+        said = done.stderr.strip().splitlines() or [last_words(done)]
+        raise Refused(*(line.replace(path, file) for line in said))
     if done.returncode != 0:
         raise Failed(f"{file}: the other metakaito does not bring it up: {last_words(done)}")
     try:

@@ -112,7 +112,7 @@ def connected(wanted: Wanted) -> Api:
         api = Api(wanted.kubeconfig, wanted.context, WATCHES + wanted.workers)
         api.send("GET", "/api")
     except NoClusterError as error:
-        raise Failed(f"--kubeconfig: {error}") from None
+        raise Failed(str(error)) from None
     except ApiError as error:
         raise Failed(f"the cluster does not answer: {error}") from None
     return api

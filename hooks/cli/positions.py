@@ -9,6 +9,7 @@ from hooks.cli.errors import Failed
 from hooks.cli.files import (
     STANDARD_INPUT,
     Manifest,
+    is_list,
     read_text,
     value_of,
     yaml_errors_told,
@@ -52,9 +53,9 @@ def node_of(node: yaml.Node, manifest: Manifest) -> yaml.Node | None:
     fields = dict(fields_of(node))
     items = fields.get("items")
     kind = fields.get("kind")
-    if isinstance(kind, yaml.ScalarNode) and kind.value == "List":
-        inside = items.value if isinstance(items, yaml.SequenceNode) else []
-        return next((found for each in inside if (found := node_of(each, manifest))), None)
+    inside = items.value if isinstance(items, yaml.SequenceNode) else None
+    if isinstance(kind, yaml.ScalarNode) and is_list(kind.value, inside):
+        return next((found for each in inside or () if (found := node_of(each, manifest))), None)
     try:
         same = value_of(node, manifest.place) == manifest.content
     except (Failed, yaml.YAMLError, RecursionError, ValueError):

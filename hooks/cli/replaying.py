@@ -2,10 +2,12 @@
 
 import sys
 import tarfile
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
+from lzma import LZMAError
 from pathlib import Path
 from time import monotonic
 from typing import Any, NamedTuple
@@ -101,8 +103,16 @@ def outcomes(files: Iterable[str], now: datetime | None, catalogs: Catalogs) -> 
             yield from (outcome(source, now, catalogs) for source in sources(name))
         except OSError as error:
             raise Failed(f"{name}: cannot be read: {error.strerror or error}") from None
-        except (tarfile.TarError, EOFError) as error:
-            raise Failed(f"{name}: is no archive: {error}") from None
+        except (tarfile.TarError, EOFError, zlib.error, LZMAError) as error:
+            raise Failed(f"{name}: {broken(error)}") from None
+
+
+def broken(error: Exception) -> str:
+    """Return what is wrong with an archive, in one sentence."""
+    reason, *tried = str(error).splitlines()
+    if tried:  # one way to open it after the other
+        return "is no archive: neither tar nor tar compressed with gzip, bzip2 or xz"
+    return f"is broken, or not the whole archive: {reason[:1].lower()}{reason[1:]}"
 
 
 def outcome(source: Source, now: datetime | None, catalogs: Catalogs) -> Outcome:

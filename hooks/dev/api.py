@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ import urllib3
 import yaml
 from kubernetes.client import ApiClient, Configuration
 from kubernetes.config import ConfigException, load_kube_config
+from kubernetes.config.kube_config import KUBE_CONFIG_DEFAULT_LOCATION, KubeConfigMerger
 
 from composite.models import JsonObject
 from composite.simulate.errors import (
@@ -31,6 +33,11 @@ APPLY_PATCH = "application/apply-patch+yaml"
 CONNECT_SECONDS = 10.0
 # client-go waits without end; an API server that says nothing for so long is gone.
 ANSWER_SECONDS = 60.0
+
+# What the library raises of a file that is YAML and something else.
+NO_KUBECONFIG = (TypeError, LookupError, AttributeError)
+# What the library complains of where the context is missing that is taken if none is asked for.
+NO_CURRENT = ("current-context", "contexts list")
 
 HTTP_CONFLICT = 409
 HTTP_ERRORS = 400
@@ -67,9 +74,9 @@ class Api:
                 client_configuration=configuration,
             )
         except (ConfigException, OSError, ValueError, yaml.YAMLError) as error:
-            raise NoClusterError(unusable(kubeconfig, str(error))) from error
-        except (TypeError, LookupError, AttributeError) as error:
-            raise NoClusterError(unusable(kubeconfig, "it is no kubeconfig")) from error
+            raise NoClusterError(unusable(kubeconfig, context, str(error))) from error
+        except NO_KUBECONFIG as error:
+            raise NoClusterError(unusable(kubeconfig, context, "it is no kubeconfig")) from error
         self.server: str = configuration.host
         self._configuration = configuration
         self._pool: urllib3.PoolManager = ApiClient(configuration).rest_client.pool_manager
@@ -141,10 +148,33 @@ class Api:
             raise ApiError(f"{method} {self.server}{path}: {reason_of(error)}", 0) from error
 
 
-def unusable(kubeconfig: Path | None, reason: str) -> str:
-    """Return why a kubeconfig is of no use, in one line, and which, or what helps."""
+def unusable(kubeconfig: Path | None, context: str | None, reason: str) -> str:
+    """Return why a cluster cannot be reached, in one line with the option that mends it."""
+    location = str(kubeconfig or KUBE_CONFIG_DEFAULT_LOCATION)
+    parts = [Path(part).expanduser() for part in location.split(os.pathsep) if part]
+    if not any(part.exists() for part in parts):
+        usual = "the file of kubectl, KUBECONFIG or ~/.kube/config, is read without this option"
+        hint = usual if kubeconfig else "the option says how to reach a cluster"
+        return f"--kubeconfig: {location} does not exist; {hint}"
+    known = contexts_in(location)
+    if known and context is not None and context not in known:
+        return f"--context: {location} has no context {context!r}; it has {', '.join(known)}"
+    if known and context is None and any(word in reason for word in NO_CURRENT):
+        return (
+            f"--context: {location} says no current context that it has, so one must be given: "
+            f"{', '.join(known)}"
+        )
     said = " ".join(reason.split())
-    return f"{said} ({kubeconfig or '--kubeconfig FILE says how to reach a cluster'})"
+    return f"--kubeconfig: {said} ({kubeconfig or '--kubeconfig FILE says how to reach a cluster'})"
+
+
+def contexts_in(location: str) -> list[str]:
+    """Return the names of the contexts in a kubeconfig; none of one that cannot be read."""
+    try:
+        merged = KubeConfigMerger(location).config  # type: ignore[no-untyped-call]
+        return [str(each["name"]) for each in merged.value["contexts"]]
+    except (ConfigException, OSError, ValueError, yaml.YAMLError, *NO_KUBECONFIG):
+        return []
 
 
 def written(body: Any) -> bytes:  # noqa: ANN401  (JSON)

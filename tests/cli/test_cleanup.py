@@ -294,5 +294,8 @@ def test_the_command_connects_and_tells(run: Run, monkeypatch: pytest.MonkeyPatc
 def test_a_kubeconfig_that_is_not_there(run: Run) -> None:
     failed = run("cleanup", "--kubeconfig", "none.yaml")
 
-    said = "--kubeconfig: Invalid kube-config file. No configuration found. (none.yaml)\n"
+    said = (
+        "--kubeconfig: none.yaml does not exist; the file of kubectl, KUBECONFIG or "
+        "~/.kube/config, is read without this option\n"
+    )
     assert failed == (1, "", said)

@@ -194,7 +194,7 @@ def test_an_answer_that_would_crash_metacontroller_ends_it(
             2,
             "--health-probe-bind-address: 'here' is not an address such as :8080, ",
         ),
-        (("--context", "other"), 1, "--kubeconfig: Invalid kube-config file. Expected object"),
+        (("--context", "other"), 1, "--context: "),
         (("--record", "kubeconfig"), 2, "metakaito dev: Invalid value for '--record'"),
         (("--workers", "0"), 2, "metakaito dev: Invalid value for '--workers'"),
         (("--apply-strategy", "kubectl"), 2, "metakaito dev: Invalid value for '--apply-strategy'"),
@@ -214,7 +214,7 @@ def test_there_is_no_kubeconfig(run: Run) -> None:
     result = run("dev", "--kubeconfig", "none")
 
     assert (result.code, result.out) == (1, "")
-    assert result.err.startswith("--kubeconfig: Invalid kube-config file. No configuration found.")
+    assert result.err.startswith("--kubeconfig: none does not exist; ")
 
 
 def test_nobody_answers(run: Run, folder: Path) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from composite.preview.api import Action, FieldChange, ObjectChange, WorkspacePreview
 from composite.preview.effects import Effect
-from hooks.cli.fleet import MEANING, because, outcome
+from hooks.cli.about import installed
+from hooks.cli.fleet_report import MEANING, because, outcome
 from tests.cli.conftest import QUICK_START, Run
 
 ROOT = Path(__file__).parents[2]
@@ -154,18 +155,6 @@ STRANGERS = {
     "that says nothing": ("exit 0", "does not say its version: exit code 0, without a word"),
     "that fails": ("echo no such thing >&2; exit 3", "does not say its version: no such thing"),
     "that is no program": ("\0", "does not say its version: "),
-    "that prints no JSON": (
-        '[ "$1" = --version ] && echo "metakaito 1" || echo hello',
-        "phi.yaml: what the other metakaito says is not JSON: ",
-    ),
-    "that prints other JSON": (
-        '[ "$1" = --version ] && echo "metakaito 1" || echo "{}"',
-        "phi.yaml: the other metakaito says something else: objects: is missing",
-    ),
-    "that brings nothing up": (
-        '[ "$1" = --version ] && echo "metakaito 1" || { echo "no: never" >&2; exit 1; }',
-        "phi.yaml: the other metakaito does not bring it up: no: never",
-    ),
 }
 
 
@@ -178,6 +167,95 @@ def test_another_metakaito_is_told_of_in_a_line(
     assert (result.code, result.out) == (1, "")
     assert said in result.err
     assert len(result.err.splitlines()) == 1
+
+
+PLAYS_BADLY = {
+    "and prints no JSON": (
+        "echo hello",
+        "fleet/phi.yaml: what the other metakaito says is not JSON: ",
+    ),
+    "and prints other JSON": (
+        'echo "{}"',
+        "fleet/phi.yaml: the other metakaito says something else: objects: is missing",
+    ),
+    "and fails": (
+        'echo "no: never" >&2; exit 1',
+        "fleet/phi.yaml: the other metakaito does not bring it up: no: never",
+    ),
+    "and refuses an option": (
+        'echo "No such option: --cloud" >&2; exit 2',
+        "No such option: --cloud",
+    ),
+}
+
+
+@pytest.mark.parametrize(("script", "said"), PLAYS_BADLY.values(), ids=PLAYS_BADLY)
+def test_what_another_metakaito_does_not_bring_up_is_unknown(
+    run: Run, folder: Path, fleet: Path, script: str, said: str
+) -> None:
+    other = an_environment(
+        folder, f'[ "$1" = --version ] && {{ echo "metakaito 1"; exit; }}\n{script}'
+    )
+    assert fleet.is_dir()
+
+    result = run("plan", "--fleet", "fleet", "--from", other)
+
+    assert (result.code, result.err) == (1, "")
+    assert f"\nunknown: default/workspace-phi-3-mini (fleet/phi.yaml)\n  {said}" in result.out
+    assert result.out.endswith("\nPrice of all nodes: unknown\n")
+
+
+def test_one_bad_file_of_a_fleet_is_told_in_its_row_and_the_others_are_asked_about(
+    run: Run, fleet: Path
+) -> None:
+    refused = QUICK_START.replace("phi-3-mini-4k", "no-such")
+    (fleet / "no-preset.yaml").write_text(
+        f"{refused}---\n{QUICK_START.replace('name: workspace-', 'name: other-')}"
+    )
+    (fleet / "twice.yaml").write_text(f"{QUICK_START}---\n{QUICK_START}")
+
+    result = run("plan", "--fleet", "fleet", "--from", str(ENVIRONMENT), "-o", "json")
+    members = [
+        (each["file"], each["name"], each["outcome"]) for each in json.loads(result.out)["members"]
+    ]
+
+    assert (result.code, result.err) == (1, "")
+    assert members == [
+        ("fleet/no-preset.yaml", "workspace-phi-3-mini", "refused"),
+        ("fleet/no-preset.yaml", "other-phi-3-mini", "unknown"),
+        ("fleet/phi.yaml", "workspace-phi-3-mini", "unchanged"),
+        ("fleet/twice.yaml", "workspace-phi-3-mini", "refused"),
+        ("fleet/twice.yaml", "workspace-phi-3-mini", "refused"),
+    ]
+
+
+def test_a_fleet_with_a_workspace_that_is_refused_is_refused_and_all_of_it_is_told(
+    run: Run, fleet: Path
+) -> None:
+    (fleet / "no-preset.yaml").write_text(QUICK_START.replace("phi-3-mini-4k", "no-such"))
+
+    result = run("plan", "--fleet", "fleet", "--from", str(ENVIRONMENT))
+
+    assert (result.code, result.err) == (2, "")
+    assert result.out.startswith(f"From metakaito {installed()} to this one, 2 Workspaces:\n")
+    assert (
+        "\nrefused: default/workspace-phi-3-mini (fleet/no-preset.yaml)\n"
+        "  by the other one: inference.preset.name: no preset is called 'no-such-instruct'"
+    ) in result.out
+    assert "1            unchanged   is not touched\n" in result.out
+
+
+def test_a_file_of_a_fleet_that_cannot_be_read_is_told_by_its_line(run: Run, fleet: Path) -> None:
+    (fleet / "helm.yaml").write_text("a: 1\nb: {{ .Values.b }}\n")
+
+    result = run("plan", "--fleet", "fleet", "--from", str(ENVIRONMENT))
+
+    assert (result.code, result.err) == (1, "")
+    assert result.out.startswith(
+        f"From metakaito {installed()} to this one, 1 Workspace and 1 file that cannot be read:\n"
+    )
+    assert "\nunknown: fleet/helm.yaml\n  fleet/helm.yaml:2: " in result.out
+    assert "1            unchanged   is not touched\n" in result.out
 
 
 def test_a_file_that_is_no_wheel_is_told_of(run: Run, folder: Path, fleet: Path) -> None:
@@ -236,7 +314,6 @@ def test_what_means_nothing_for_a_fleet_is_refused_by_its_name(
         ),
         (["--fleet", "empty", "--from", "fleet"], 1, "--from fleet: must be"),
         (["--fleet", "none", "--from", str(ENVIRONMENT)], 1, "holds no Workspace"),
-        (["--fleet", "bad", "--from", str(ENVIRONMENT)], 1, "does not bring it up: "),
     ],
 )
 def test_what_is_no_fleet_is_told(
@@ -246,8 +323,6 @@ def test_what_is_no_fleet_is_told(
     (folder / "empty").mkdir()
     (folder / "none").mkdir()
     (folder / "none" / "node.yaml").write_text("{apiVersion: v1, kind: Node, metadata: {name: n}}")
-    (folder / "bad").mkdir()
-    (folder / "bad" / "poor.yaml").write_text(QUICK_START.replace("phi-3-mini-4k", "falcon"))
 
     result = run("plan", *arguments)
 

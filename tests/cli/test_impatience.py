@@ -84,7 +84,7 @@ def test_a_bundle_of_what_cannot_be_is_refused_before_anybody_is_asked(
 
 
 KUBECONFIGS = {
-    "nothing there": (None, "No configuration found. (config)"),
+    "nothing there": (None, "config does not exist; the file of kubectl, "),
     "nothing in it": (b"", "config file is empty"),
     "no text": (b"\xff", "invalid start byte (config)"),
     "no YAML": (b"a: [", 'in "config", line 1, column 5 (config)'),
@@ -108,11 +108,47 @@ def test_a_kubeconfig_that_is_of_no_use_is_named(
     assert len(result.err.splitlines()) == 1
 
 
+CONTEXTS = {
+    "that is not there": (
+        "current-context: a",
+        ["--context", "nope"],
+        "config has no context 'nope'; it has a, b",
+    ),
+    "that nobody names": (
+        "kind: Config",
+        [],
+        "config says no current context that it has, so one must be given: a, b",
+    ),
+    "that is said to be current and is not there": (
+        "current-context: c",
+        [],
+        "config says no current context that it has, so one must be given: a, b",
+    ),
+}
+
+
+@pytest.mark.parametrize(("line", "options", "said"), CONTEXTS.values(), ids=CONTEXTS)
+def test_a_context_that_is_missing_is_named_beside_those_there_are(
+    run: Run, folder: Path, line: str, options: list[str], said: str
+) -> None:
+    context = "context: {cluster: it, user: me}"
+    (folder / "config").write_text(
+        "clusters: [{name: it, cluster: {server: 'http://127.0.0.1:1'}}]\n"
+        "users: [{name: me, user: {}}]\n"
+        f"contexts: [{{name: a, {context}}}, {{name: b, {context}}}]\n{line}\n"
+    )
+
+    result = run("plan", "phi.yaml", "--cluster", "--kubeconfig", "config", *options)
+
+    assert result == (1, "", f"--context: {said}\n")
+
+
 ROOT = Path(__file__).parents[2]
 PRINTING = (
     *(["plan", "phi.yaml", "-o", "json"], ["check", "phi.yaml"]),
     *(["krm", str(ROOT / "examples/kustomize/list.yaml")],),
     ["replay", str(ROOT / "examples/recorded")],
+    *(["--help"], ["simulate", "--help"]),
 )
 
 

@@ -85,6 +85,32 @@ def test_without_a_workspace_and_without_a_config_nothing_happens(run: Run) -> N
     assert answered(run, given) == given
 
 
+MISSPELT: dict[str, tuple[str, object]] = {
+    "itms": ("items", [WORKSPACE]),
+    "functionConfg": ("functionConfig", CONFIG),
+}
+
+
+@pytest.mark.parametrize("field", MISSPELT)
+def test_a_misspelt_field_of_the_list_is_refused_by_its_name(run: Run, field: str) -> None:
+    meant, value = MISSPELT[field]
+    given = {**resource_list(OTHER), field: value}
+    del given["items"]
+    message = (
+        f"is not a field here; did you mean {meant!r}? "
+        "allowed: apiVersion, functionConfig, items, kind, metadata, results"
+    )
+
+    result = run("krm", stdin=yaml.safe_dump(given))
+
+    assert (result.code, result.err) == (2, f"ResourceList: {field}: {message}\n")
+    assert yaml.safe_load(result.out) == {
+        **given,
+        "items": [],
+        "results": [{"message": message, "severity": "error", "field": {"path": field}}],
+    }
+
+
 FIELDS: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
     "provisioner": ({"provisioner": "nodeclaim"}, ("--provisioner", "nodeclaim")),
     "cloud": (
@@ -468,3 +494,13 @@ NO_LISTS = {
 @pytest.mark.parametrize(("text", "said"), NO_LISTS.values(), ids=NO_LISTS)
 def test_what_is_no_list_of_objects_fails(run: Run, text: str, said: str) -> None:
     assert run("krm", stdin=text) == (1, "", said)
+
+
+def test_the_list_of_a_function_is_nothing_to_apply(run: Run, folder: Path) -> None:
+    (folder / "deploy").mkdir()
+    (folder / "deploy/list.yaml").write_text(yaml.safe_dump(resource_list(WORKSPACE)))
+    (folder / "deploy/a.yaml").write_text(QUICK_START.replace("workspace-", "another-"))
+
+    plan = json.loads(run("plan", "deploy", "-o", "json").out)
+
+    assert [each["name"] for each in plan["workspaces"]] == ["another-phi-3-mini"]

@@ -1,6 +1,7 @@
 """What all commands have in common, and those that only print."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -63,6 +64,27 @@ MISTAKES = {
         ("rendr",),
         "metakaito: No such command 'rendr'. Did you mean 'render'? See 'metakaito --help'.\n",
     ),
+    "a command like two others": (
+        ("pln",),
+        (
+            "metakaito: No such command 'pln'. (Did you mean one of: 'explain', 'plan'?) "
+            "See 'metakaito --help'.\n"
+        ),
+    ),
+    "an option without its value": (
+        ("presets", "show", "phi-2", "-o"),
+        (
+            "metakaito presets show: Option '-o' requires an argument. "
+            "See 'metakaito presets show --help'.\n"
+        ),
+    ),
+    "a word for a number": (
+        ("cleanup", "--timeout", "soon"),
+        (
+            "metakaito cleanup: Invalid value for '--timeout': 'soon' is not a number. "
+            "See 'metakaito cleanup --help'.\n"
+        ),
+    ),
     "no such option": (
         ("render", "--prvisioner", "none"),
         (
@@ -89,6 +111,22 @@ def test_a_mistake_in_the_arguments_is_one_line(
     run: Run, arguments: tuple[str, ...], said: str
 ) -> None:
     assert run(*arguments) == (2, "", said)
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "ascii"])
+def test_what_goes_into_a_file_is_utf8_whatever_the_system_writes(
+    folder: Path, encoding: str
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "hooks.cli", "plan", "phi.yaml"],
+        cwd=folder,
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": encoding},  # noqa: TID251  (of the tests)
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (3, b"")
+    assert "GPU memory  [███████" in done.stdout.decode()
 
 
 def test_without_a_command_it_helps_and_is_not_content(run: Run) -> None:

@@ -68,6 +68,29 @@ def test_an_address_that_is_none(run: Run) -> None:
     )
 
 
+READ_SETTINGS = (
+    *("serve", "demo", "presets", "instance-types", "advise phi-2", "sync phi.yaml"),
+    *("customize phi.yaml", "probe http://127.0.0.1:1", "replay phi.yaml"),
+    *(f"{command} phi.yaml" for command in ("render", "plan", "explain", "check", "simulate")),
+)
+
+
+@pytest.mark.parametrize("command", READ_SETTINGS)
+def test_a_variable_that_is_no_setting_stops_whatever_reads_settings(
+    run: Run, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setenv("METAKAITO_IMAGE_REGISTY", "r.example")
+
+    assert run(*command.split()) == (
+        2,
+        "",
+        (
+            "METAKAITO_IMAGE_REGISTY: there is no such setting; "
+            "did you mean METAKAITO_IMAGE_REGISTRY?\n"
+        ),
+    )
+
+
 def test_a_server_that_does_not_start_is_told_with_its_own_words(tmp_path: Path) -> None:
     with (
         pytest.raises(Failed, match=r"^the server did not start: --workers: 0 cannot be used; "),

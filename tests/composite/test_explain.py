@@ -76,7 +76,7 @@ def children(request: workspace.Request, catalog: Catalog) -> list[JsonObject]:
 def inputs(request: workspace.Request, catalog: Catalog) -> Iterator[Input]:
     """Yield each field that the children of a Workspace can come from, changed."""
     parent = request.parent
-    for path, written in variants(parent.written, frozenset()):
+    for path, written, _ in variants(parent.written, frozenset()):
         if path not in ROWS or path == "resource.instanceType":
             changed_parent = parent.model_copy(update=written)
             yield Input(
@@ -86,16 +86,16 @@ def inputs(request: workspace.Request, catalog: Catalog) -> Iterator[Input]:
                 catalog,
             )
     named = (parent.inference or parent.tuning or {}).get("preset", {}).get("name", "")
-    for path, preset in variants(catalog.presets.get(named), frozenset()):
+    for path, preset, _ in variants(catalog.presets.get(named), frozenset()):
         presets = {**catalog.presets, named: preset}
         yield Input(Source.PRESET, path, request, catalog.model_copy(update={"presets": presets}))
     row_name = read_spec(parent.written).resource.instanceType
     if row_name in catalog.instance_types:
-        for path, row in variants(catalog.instance_types[row_name], frozenset()):
+        for path, row, _ in variants(catalog.instance_types[row_name], frozenset()):
             rows = {**catalog.instance_types, row_name: row}
             other = catalog.model_copy(update={"instance_types": rows})
             yield Input(Source.INSTANCE_TYPE, path, request, other)
-    for path, where in variants(catalog.provisioning, frozenset()):
+    for path, where, _ in variants(catalog.provisioning, frozenset()):
         if path != "provisioner":  # with another one there are other nodes
             other = catalog.model_copy(update={"provisioning": where})
             name = f"METAKAITO_{SETTINGS.get(path, path).upper()}"
@@ -191,3 +191,34 @@ def test_labels_in_the_long_form_are_told_as_they_are_written(
         Origin(Source.WORKSPACE, "resource.labelSelector"),
     )
     assert "\n".join(line for _, line in unnamed(asked(str(file), catalog), catalog) if line) == ""
+
+
+def test_a_container_that_a_field_brings_is_there_for_it_and_its_constants_are_the_default(
+    catalog: Catalog,
+) -> None:
+    request = asked("examples/tuning/kaito_workspace_tuning_phi_3.yaml", catalog)
+
+    job = explain(request, catalog, Clock().now)[-1]
+    found = {
+        path: tuple(map(str, job.origins_of(path)))
+        for name in (
+            *("", ".name", ".image", ".command[0]", ".command[1]", ".securityContext.runAsUser"),
+            *(".env[0].name", ".env[0].value", ".env[1].value", ".env[3].value"),
+        )
+        for path in [f"spec.template.spec.containers[0]{name}"]
+    }
+
+    pusher = "spec.template.spec.containers[0]"
+    assert job.content["spec"]["template"]["spec"]["containers"][0]["name"] == "pusher"
+    assert found == {
+        pusher: ("Workspace: tuning.output.image",),
+        f"{pusher}.name": ("default",),
+        f"{pusher}.image": ("setting: METAKAITO_STEPS_IMAGE",),
+        f"{pusher}.command[0]": ("default",),
+        f"{pusher}.command[1]": ("default",),
+        f"{pusher}.securityContext.runAsUser": ("default",),
+        f"{pusher}.env[0].name": ("default",),
+        f"{pusher}.env[0].value": ("Workspace: tuning.output.image",),
+        f"{pusher}.env[1].value": ("setting: METAKAITO_ADAPTER_BASE",),
+        f"{pusher}.env[3].value": ("method qlora: its default configuration",),
+    }

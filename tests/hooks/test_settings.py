@@ -1,10 +1,11 @@
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
 
 from composite.catalog import Cloud, NodeClass, Provisioner, Provisioning, Runtime
+from hooks.misspelt import OF_THE_RUNTIME, SERVICE_LINK
 from hooks.settings import (
-    SERVICE_LINK,
     VARIABLES,
     InvalidSettings,
     Settings,
@@ -206,6 +207,41 @@ def test_an_empty_variable_is_an_absent_one(monkeypatch: pytest.MonkeyPatch) -> 
             "3",
             "METAKAITO_WORKER: there is no such setting; did you mean METAKAITO_WORKERS?",
         ),
+        (
+            "METAKAITO_IMAGE_REGISTY",
+            "r.example",
+            (
+                "METAKAITO_IMAGE_REGISTY: there is no such setting; "
+                "did you mean METAKAITO_IMAGE_REGISTRY?"
+            ),
+        ),
+        (
+            "METAKAITO_REGISTRY",
+            "r.example",
+            "METAKAITO_REGISTRY: there is no such setting; did you mean METAKAITO_IMAGE_REGISTRY?",
+        ),
+        (
+            "metakaito_cloud",
+            "aws",
+            "metakaito_cloud: there is no such setting; did you mean METAKAITO_CLOUD?",
+        ),
+        (
+            "METAKAITO_FOO",
+            "1",
+            (
+                "METAKAITO_FOO: there is no such setting; after METAKAITO_ comes PROVISIONER, "
+                "CLOUD, NODE_CLASS_GROUP, NODE_CLASS_KIND, NODE_CLASS_NAME, IMAGE_REGISTRY, "
+                "RUNTIME, RUNTIME_IMAGE, STEPS_IMAGE, ADAPTER_BASE, FETCH_ALLOW_NETWORKS, "
+                "PRESETS, BIND, TOKEN_FILE, WORKERS, THREADS, MAX_REQUEST_BYTES, STOP_SECONDS, "
+                "LOG_LEVEL, LOG_FORMAT, RECORD, RECORD_MAX_REQUESTS, RECORD_MAX_BYTES or "
+                "VIRTUAL_CLOCK"
+            ),
+        ),
+        (
+            "METAKAITO_PORT",
+            "8080",
+            "METAKAITO_PORT: there is no such setting; did you mean METAKAITO_BIND, such as :8080?",
+        ),
     ],
 )
 def test_says_which_variable_cannot_be_used_and_what_can(
@@ -232,15 +268,64 @@ def test_says_everything_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
 
 
-def test_what_kubernetes_sets_for_a_service_called_metakaito_is_no_setting(
-    monkeypatch: pytest.MonkeyPatch,
+def service_links(service: str, port: str, protocol: str) -> dict[str, str]:
+    """
+    Return what Kubernetes puts into every container of the namespace of a Service.
+
+    Source: https://github.com/kubernetes/kubernetes/blob/master/pkg/kubelet/envvars/envvars.go
+    """
+    prefix = service.upper().replace("-", "_")
+    url = f"{protocol}://10.0.0.1:8080"
+    numbered = f"{prefix}_PORT_8080_{protocol.upper()}"
+    return {
+        f"{prefix}_SERVICE_HOST": "10.0.0.1",
+        f"{prefix}_SERVICE_PORT": "8080",
+        f"{prefix}_SERVICE_PORT_{port.upper().replace('-', '_')}": "8080",
+        f"{prefix}_PORT": url,
+        numbered: url,
+        f"{numbered}_PROTO": protocol,
+        f"{numbered}_PORT": "8080",
+        f"{numbered}_ADDR": "10.0.0.1",
+    }
+
+
+RELEASES = (
+    *("metakaito", "metakaito-hooks", "metakaito-metacontroller", "metakaito-worker"),
+    *("metakaito-image-registy", "metakaito-port", "metakaito-service", "metakaito-threads-2"),
+    *("metakaito-service-host", "metakaito-clouds", "metakaito-node-class-names"),
+)
+
+
+@pytest.mark.parametrize("service", RELEASES)
+def test_nothing_that_kubernetes_sets_for_a_service_of_any_name_stops_the_server(
+    monkeypatch: pytest.MonkeyPatch, service: str
 ) -> None:
-    links = ["METAKAITO_PORT", "METAKAITO_SERVICE_HOST", "METAKAITO_PORT_80_TCP_ADDR"]
-    for name in links:
-        monkeypatch.setenv(name, "tcp://10.0.0.1:80")
+    for port, protocol in (("http", "tcp"), ("bind", "udp"), ("a-port", "sctp")):
+        for name, value in service_links(service, port, protocol).items():
+            monkeypatch.setenv(name, value)
 
     assert load_settings() == Settings()
     assert not [name for name in VARIABLES if SERVICE_LINK.search(name)]
+
+
+def test_a_variable_of_the_model_server_or_of_the_tests_is_no_misspelt_setting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    file = Path("presets/runtimes/transformers/serving/settings.py")
+    spec = spec_from_file_location("settings_of_the_runtime", file)
+    assert spec is not None
+    assert spec.loader is not None
+    runtime = module_from_spec(spec)
+    spec.loader.exec_module(runtime)
+    theirs = [runtime.variable(name) for name in runtime.Settings.model_fields]
+    assert {f"METAKAITO_{name}" for name in OF_THE_RUNTIME} == {
+        name for name in theirs if name.startswith("METAKAITO_")
+    }
+
+    for name in [*theirs, "METAKAITO_TEST_RECORD", "_METAKAITO_COMPLETE", "HOOKS", "workers"]:
+        monkeypatch.setenv(name, "1")
+
+    assert load_settings() == Settings()
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)
