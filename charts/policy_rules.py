@@ -2,8 +2,9 @@
 The rules of :mod:`composite.workspace.rules` that need the catalog or the Workspace's name, in CEL.
 
 What the CRD says already is not said again. What needs other objects (a ConfigMap with a training
-configuration, what was accepted last, the tags that were pushed) or the nearest name only the hook
-can say. The sentences are the hook's; a test holds one against the other.
+configuration, what was accepted last, the tags that were pushed), the nearest name, the names of
+all fields of a pod, or what makes the nodes, only the hook can say. The sentences are the hook's;
+a test holds one against the other.
 
 Source: https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/
 """
@@ -11,6 +12,7 @@ Source: https://kubernetes.io/docs/reference/access-authn-authz/validating-admis
 from charts.policy_cel import Rule, absent_or, literal, number, repeated, word
 from charts.policy_facts import CLOUD, INSTANCE_TYPE, PRESET, TUNABLE
 from composite import names
+from composite.workspace.annotations import BALANCES, LIKE_ON, ON, RELEASES
 from composite.workspace.api import PLACEHOLDER, REPLACE_IT
 from composite.workspace.rules import (
     FETCHES_WEIGHTS,
@@ -46,6 +48,7 @@ WRITTEN = {
         f"({absent_or('tuning.preset.accessMode', literal('public'))})",
     ),
     "adapters": absent_or("inference.adapters", "[]"),
+    "annotations": absent_or("metadata.annotations", "{}"),
     "labels": f"({absent_or(f'{_SELECTOR}.matchLabels', '{}')}).map(k, k) + "
     f"({absent_or(f'{_SELECTOR}.matchExpressions', '[]')}).map(e, e.key)",
     "reserved": literal(sorted(names.RESERVED_LABELS)),
@@ -67,6 +70,10 @@ TEMPLATE = {
     "containers": absent_or(f"{_TEMPLATE}.containers", "[]"),
     "allContainers": f"({absent_or(f'{_TEMPLATE}.initContainers', '[]')}) + variables.containers",
     "volumes": absent_or(f"{_TEMPLATE}.volumes", "[]"),
+    "sameTemplate": "request.operation == 'UPDATE' && has(oldObject.inference) && "
+    "has(oldObject.inference.template) && has(object.inference) && "
+    "has(object.inference.template) && "
+    "oldObject.inference.template == object.inference.template",
 }
 
 # What the catalog says of it; a text is empty and a number 0 where it says nothing.
@@ -88,6 +95,9 @@ LOOKED_UP = {
     "typeGpus": number("variables.typeRow", "gpus"),
     "typeGi": number("variables.typeRow", "totalGi"),
     "typeGiPerGpu": "variables.typeGpus == 0 ? 0 : variables.typeGi / variables.typeGpus",
+    "moreNodes": "variables.typeGpus * variables.processes >= variables.needGpus && "
+    "variables.typeGi * variables.processes >= variables.needGi && "
+    "variables.typeGiPerGpu >= variables.needGiPerGpu ? ' or raise resource.count' : ''",
     "resource": word("variables.typeRow", "resource"),
     "device": "variables.typeRow.find('device=.*').substring(7)",
 }
@@ -132,6 +142,11 @@ TEMPLATE_RULES = (
         "size(variables.containers) == 0",
         f"{_TEMPLATE}.containers: at least one container is needed",
     ),
+    Rule(
+        "!variables.sameTemplate && "
+        "variables.allContainers.exists(c, !has(c.image) || c.image == null || c.image == '')",
+        f"{_TEMPLATE}: the image of a container is required",
+    ),
     *(
         Rule(
             f"variables.allContainers.exists(c, has(c.{part}) && {repeated(f'c.{part}', key)})",
@@ -156,8 +171,8 @@ TEMPLATE_RULES = (
 PRESET_RULES = (
     Rule(
         "variables.preset != '' && variables.presetRow == ''",
-        "{variables.half}.preset.name: no preset is called '{variables.preset}'; "
-        "'metakaito presets' lists them",
+        "{variables.half}.preset.name: no preset is called '{variables.preset}': "
+        "use one that 'metakaito presets' lists",
     ),
     Rule(
         "variables.tunes && variables.presetRow != '' && variables.tuningGpus == 0",
@@ -186,7 +201,7 @@ TYPE_RULES = (
     Rule(
         f"{_NEW}{_UNLISTED} && !{_family(UNLISTED_CPU_FAMILY)} && !{_family(UNLISTED_GPU_FAMILY)}",
         f"resource.instanceType: no instance type of {{variables.catalog.{CLOUD}}} is called "
-        "'{variables.type}'; 'metakaito instance-types' lists them",
+        "'{variables.type}': use one that 'metakaito instance-types' lists",
     ),
     Rule(
         f"{_NEW}variables.preset != '' && variables.typeRow != '' && "
@@ -201,7 +216,7 @@ FIT_RULES = (
         f"{_NEW}{_FITS} && variables.typeGpus * variables.count < variables.needGpus",
         "resource.instanceType: {variables.preset} needs at least {string(variables.needGpus)} "
         f"GPUs, {_NODES} has {{string(variables.typeGpus * variables.count)}}: "
-        "choose a type with more GPUs or raise resource.count",
+        "choose a type with more GPUs{variables.moreNodes}",
     ),
     Rule(
         f"{_NEW}{_FITS} && variables.typeGiPerGpu < variables.needGiPerGpu",
@@ -213,7 +228,7 @@ FIT_RULES = (
         f"{_NEW}{_FITS} && variables.typeGi * variables.count < variables.needGi",
         "resource.instanceType: {variables.preset} needs at least {string(variables.needGi)}Gi "
         f"of GPU memory, {_NODES} has {{string(variables.typeGi * variables.count)}}Gi: "
-        "choose a type with more or raise resource.count",
+        "choose a type with more{variables.moreNodes}",
     ),
     Rule(
         "!variables.tunes && variables.processes > 0 && variables.processes % variables.count != 0",
@@ -313,6 +328,23 @@ NOTES = (
         "{string(variables.tuningGiPerGpu)}Gi on each of {string(variables.tuningGpus)} GPUs, "
         "{variables.type} has {string(variables.typeGiPerGpu)}Gi on each of "
         "{string(variables.typeGpus)}: it may run out of memory",
+    ),
+    *(
+        Rule(
+            f"{there} && '{annotation}' in variables.annotations && "
+            f"variables.annotations['{annotation}'] != '{ON}' && "
+            f"variables.annotations['{annotation}'].lowerAscii() in {literal(sorted(LIKE_ON))}",
+            f"metadata.annotations[{annotation}]: is \"{{variables.annotations['{annotation}']}}\""
+            f', and only "{ON}" {what}',
+        )
+        for annotation, there, what in (
+            (
+                names.ANNOTATION_ENABLE_LB,
+                "has(object.inference) && has(object.inference.preset)",
+                BALANCES,
+            ),
+            (names.ANNOTATION_RELEASE_NODES, "variables.tunes", RELEASES),
+        )
     ),
     *(
         Rule(

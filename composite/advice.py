@@ -174,8 +174,9 @@ def by_price(each: Option) -> tuple[object, ...]:
 
 
 def by_lack(each: Option) -> tuple[object, ...]:
-    """Order by how much is lacking; GPUs of another vendor are the furthest from what is needed."""
-    return (each.row.gpuResource != names.GPU, each.budget.lack, *by_price(each))
+    """Order by how much is lacking; other GPUs and CPUs are the furthest from what is needed."""
+    other = each.row.gpuResource != names.GPU or each.row.is_arm
+    return (other, each.budget.lack, *by_price(each))
 
 
 def natural(name: str) -> list[tuple[bool, int, str]]:

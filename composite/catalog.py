@@ -182,8 +182,16 @@ class InstanceType(Value):
     gpuResource: Literal["nvidia.com/gpu", "amd.com/gpu", "aws.amazon.com/neuron"] = Field(
         default="nvidia.com/gpu", description="The extended resource its device plugin shows."
     )
+    architecture: Literal["amd64", "arm64"] = Field(
+        default="amd64", description="That of its CPUs, as the label kubernetes.io/arch has it."
+    )
     source: str = Field(min_length=1, description="Where the row was read.")
     note: str | None = Field(default=None, description="Why this number, where sources disagree.")
+
+    @property
+    def is_arm(self) -> bool:
+        """Whether programs for x86 do not run there."""
+        return self.architecture == "arm64"
 
     @property
     def per_gpu_memory_gi(self) -> int:

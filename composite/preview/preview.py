@@ -1,6 +1,5 @@
 """The preview: what is written, Workspace by Workspace, and what that needs and costs."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
@@ -25,9 +24,6 @@ from composite.simulate import Ref, controllers, objects
 from composite.simulate.admission import admitted
 from composite.simulate.provisioner import CLAIMS
 from composite.workspace.observe import CLAIM_KINDS
-
-# Between the notes of a status; what is suggested in place of a name is part of one.
-BETWEEN_NOTES = re.compile(r"; (?!use |the nearest are )")
 
 Given = Literal["new", "edited", "same", "not given"]
 
@@ -189,7 +185,7 @@ def notes(found: JsonObject) -> tuple[str, ...]:
     """Return what is worth a word of a Workspace that is accepted, as its status says it."""
     accepted = objects.condition_of(found, "Accepted")
     message = str(accepted["message"]) if accepted is not None else ""
-    return tuple(BETWEEN_NOTES.split(message)) if message else ()
+    return tuple(message.split("; ")) if message else ()
 
 
 def moved_claims(ref: Ref, played: Played) -> tuple[list[JsonObject], list[JsonObject]]:

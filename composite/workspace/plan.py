@@ -9,6 +9,7 @@ from composite.models import JsonObject
 from composite.origins import DEFAULT, Chosen, Origin, Origins, seen_there, written
 from composite.refusal import Refusal
 from composite.workspace.adapters import resolved_images, with_images
+from composite.workspace.annotations import annotation_notes, is_on
 from composite.workspace.api import Inference, Resource, Workspace, WorkspaceSpec
 from composite.workspace.node_need import NodeNeed
 from composite.workspace.nodes import NodePlan, plan_nodes
@@ -40,13 +41,13 @@ from composite.workspace.training import (
     require_free_tag,
     training_hash,
 )
-
 from composite.workspace.training_config import (
     accepted_config,
     find_config,
     given_config,
     refused,
 )
+
 # The taints of GPU nodes that our pods accept, in the words of a pod.
 TOLERATIONS: tuple[JsonObject, ...] = (
     {"key": names.GPU, "operator": "Exists", "effect": "NoSchedule"},
@@ -223,11 +224,12 @@ def make_plan(
         over=over,
         template=inference.template,
         distributed=is_distributed(preset),
-        load_balanced=(meta.annotations or {}).get(names.ANNOTATION_ENABLE_LB) == "True",
+        load_balanced=is_on(meta, names.ANNOTATION_ENABLE_LB),
         workload=is_wanted(node_plan, seen, training, trained=trained),
         revisions=plan_revisions(meta.name, data, resolved(server, inference), seen.revisions),
         notes=(
             *notes(spec, catalog),
+            *annotation_notes(meta, spec),
             *runtime_notes(spec, catalog, server),
             *preference_notes(resource, node_plan),
         ),
@@ -313,8 +315,7 @@ def has_failed(digest: str | None, seen: Seen) -> bool:
 
 def is_released(workspace: Workspace) -> bool:
     """Whether the user wants the nodes to go once the training is over; Kaito keeps them."""
-    annotations = workspace.metadata.annotations or {}
-    return annotations.get(names.ANNOTATION_RELEASE_NODES) == "True"
+    return is_on(workspace.metadata, names.ANNOTATION_RELEASE_NODES)
 
 
 def is_pusher_seen(seen: Seen) -> bool:

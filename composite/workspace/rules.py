@@ -10,18 +10,17 @@ Source: https://github.com/kaito-project/kaito/blob/v0.3.2/api/v1alpha1/workspac
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
+from collections.abc import Iterator
 
 from pydantic import ValidationError
 
 from composite import names
 from composite.budget import budget
-from composite.catalog import AccessMode, Catalog, GpuNeed, InstanceType, Preset
-from composite.models import JsonObject, Observed, sorted_json
-from composite.quantity import parse_quantity
+from composite.catalog import AccessMode, Catalog, GpuNeed, InstanceType, Preset, Provisioner
+from composite.models import JsonObject, sorted_json
 from composite.reading import problems_of
 from composite.refusal import Problem, Refusal
+from composite.spelling import instead, meant, nearest, no_preset
 from composite.workspace.api import (
     IMMUTABLE,
     LABEL_KEY_PATTERN,
@@ -38,14 +37,12 @@ from composite.workspace.api import (
     Tuning,
     WorkspaceSpec,
 )
-from composite.workspace.template import Template, TemplateContainer, TemplateResources
+from composite.workspace.template_rules import field_notes, template_problems
 
 # A StatefulSet's pods carry a label of its name and 11 characters more, as a later Job does.
 # https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/
 MAX_STATEFULSET_NAME = 52
 MAX_NAME = 63
-# No field of a pod is as deep. The hooks read 200 levels, and a template comes again in children.
-MAX_LEVELS = 100
 
 # Containers beside the trainer, which is called like its Workspace.
 STEPS = (names.WEIGHTS_DOWNLOADER, names.DOWNLOADER, names.EXTRACTOR, names.PUSHER)
@@ -97,7 +94,10 @@ def problems(
     yield from label_problems(spec.resource)
     settled = is_settled(spec, accepted)
     if spec.inference is not None:
-        yield from inference_problems(name, spec.inference, spec.resource, catalog, settled=settled)
+        before = accepted.inference if accepted is not None else None
+        yield from inference_problems(
+            name, spec.inference, spec.resource, catalog, before, settled=settled
+        )
     if spec.tuning is not None:
         yield from tuning_problems(spec.tuning, spec.resource, catalog, settled=settled)
     if accepted is not None:
@@ -173,7 +173,13 @@ def label_problems(resource: Resource) -> Iterator[Problem]:
 
 
 def inference_problems(
-    name: str, inference: Inference, resource: Resource, catalog: Catalog, *, settled: bool
+    name: str,
+    inference: Inference,
+    resource: Resource,
+    catalog: Catalog,
+    accepted: Inference | None,
+    *,
+    settled: bool,
 ) -> Iterator[Problem]:
     """Check what shall be served; on nodes that are settled, not whether it fits."""
     if (inference.preset is None) == (inference.template is None):
@@ -183,7 +189,8 @@ def inference_problems(
             message=f"exactly one of preset and template is needed, {which} set",
         )
     if inference.template is not None:
-        yield from template_problems(inference.template)
+        before = accepted.template if accepted is not None else None
+        yield from template_problems(inference.template, before)
     if inference.preset is not None:
         yield from preset_problems("inference", inference.preset, catalog)
     preset = named_preset(inference, catalog)
@@ -196,80 +203,13 @@ def inference_problems(
     yield from adapter_problems(name, inference, preset)
 
 
-def template_problems(template: JsonObject) -> Iterator[Problem]:
-    """Check what no API server looks at: a template is passed through as it came."""
-    if (found := levels(template)) > MAX_LEVELS:
-        yield Problem(
-            field="inference.template",
-            message=f"is nested {found} levels deep, at most {MAX_LEVELS} are allowed",
-        )
-        return
-    try:
-        read = Template.model_validate(template)
-    except ValidationError as error:
-        for problem in problems_of(error, Template):
-            yield Problem(field=f"inference.template.{problem.field}", message=problem.message)
-        return
-    if not read.spec.containers:
-        yield Problem(
-            field="inference.template.spec.containers", message="at least one container is needed"
-        )
-    for kind in ("initContainers", "containers"):
-        for index, container in enumerate(getattr(read.spec, kind) or ()):
-            field = f"inference.template.spec.{kind}[{index}]"
-            yield from quantity_problems(field, container)
-            yield from twin_problems(f"{field}.ports", container.ports, "containerPort")
-            yield from twin_problems(f"{field}.env", container.env, "name")
-            yield from twin_problems(f"{field}.volumeMounts", container.volumeMounts, "mountPath")
-    every = [*(read.spec.initContainers or ()), *(read.spec.containers or ())]
-    yield from twin_problems("inference.template.spec.containers", every, "name")
-    yield from twin_problems("inference.template.spec.volumes", read.spec.volumes, "name")
-
-
-def levels(value: object) -> int:
-    """Return how many objects and lists are in each other."""
-    if isinstance(value, dict):
-        return 1 + max(map(levels, value.values()), default=0)
-    if isinstance(value, list):
-        return 1 + max(map(levels, value), default=0)
-    return 0
-
-
-def twin_problems(field: str, items: Sequence[Observed] | None, key: str) -> Iterator[Problem]:
-    """
-    Refuse items that cannot be told apart.
-
-    Metacontroller merges these lists by one field, and would make one item of two at the next sync.
-    https://github.com/metacontroller/metacontroller/blob/v4.17.2/pkg/dynamic/apply/apply.go
-    """
-    counted = Counter(getattr(item, key) for item in items or ())
-    for value in sorted(value for value, times in counted.items() if times > 1):
-        yield Problem(
-            field=field,
-            message=f"{counted[value]} items have the {key} {value!r}, by which they are told "
-            "apart: keep one",
-        )
-
-
-def quantity_problems(field: str, container: TemplateContainer) -> Iterator[Problem]:
-    """Check the amounts a container asks for."""
-    resources = container.resources or TemplateResources()
-    for kind in ("requests", "limits"):
-        for name, amount in (getattr(resources, kind) or {}).items():
-            try:
-                parse_quantity(amount)
-            except ValueError as error:
-                yield Problem(field=f"{field}.resources.{kind}.{name}", message=str(error))
-
-
 def preset_problems(half: str, named: PresetRef, catalog: Catalog) -> Iterator[Problem]:
     """Check that the preset of a half of the API exists and that its image can be had."""
     preset = catalog.presets.get(named.name)
     if preset is None:
         yield Problem(
             field=f"{half}.preset.name",
-            message=f"no preset is called {named.name!r}{nearest(named.name, catalog.presets)}; "
-            "'metakaito presets' lists them",
+            message=no_preset(named.name, catalog.presets),
         )
         return
     private = named.accessMode == "private"
@@ -374,14 +314,6 @@ def output_problems(destination: DataDestination) -> Iterator[Problem]:
         )
 
 
-def nearest(name: str, known: dict[str, Preset] | dict[str, InstanceType]) -> str:
-    """Return which names are near, or which there are."""
-    near = get_close_matches(name, known, n=3, cutoff=0.5)
-    if near:
-        return f"; the nearest are {', '.join(near)}" if len(near) > 1 else f"; use {near[0]}?"
-    return ""
-
-
 def type_problems(instance_type: str, catalog: Catalog, *, gpu: bool) -> Iterator[Problem]:
     """Check that the instance type is known, or of a family where Kaito knows none by name."""
     row = catalog.instance_types.get(instance_type)
@@ -401,15 +333,30 @@ def type_problems(instance_type: str, catalog: Catalog, *, gpu: bool) -> Iterato
     elif row is None and not instance_type.startswith(UNLISTED_GPU_FAMILY):
         yield Problem(
             field="resource.instanceType",
-            message=f"no instance type of {cloud} is called {instance_type!r}"
-            f"{nearest(instance_type, catalog.instance_types)}; "
-            "'metakaito instance-types' lists them",
+            message=f"no instance type of {cloud} is called {instance_type!r}: "
+            f"{instead(instance_type, catalog.instance_types, 'metakaito instance-types')}",
         )
     elif row is not None and gpu and row.gpuResource != names.GPU:
         yield Problem(
             field="resource.instanceType",
             message=f"{instance_type} has {row.gpuModel or row.gpuResource}, and the images of the "
             f"presets need {names.GPU}: choose an instance type with NVIDIA GPUs",
+        )
+    if row is not None and row.is_arm:
+        yield from arm_problems(row, catalog.provisioning.provisioner)
+
+
+def arm_problems(row: InstanceType, provisioner: Provisioner) -> Iterator[Problem]:
+    """
+    Refuse Arm CPUs where Machines make the nodes, since every Machine asks for amd64.
+
+    Source: https://github.com/kaito-project/kaito/blob/v0.3.2/pkg/machine/machine.go
+    """
+    if provisioner is Provisioner.MACHINE:
+        yield Problem(
+            field="resource.instanceType",
+            message=f"{row.name} has Arm CPUs, and a Machine asks for amd64, so no node would "
+            "come: choose a type with x86 CPUs",
         )
 
 
@@ -418,13 +365,16 @@ def fit_problems(preset: Preset | None, resource: Resource, catalog: Catalog) ->
     row = catalog.instance_types.get(resource.instanceType)
     if preset is None or row is None:
         return
-    nodes = f"{resource.count} x {row.name}"
     gpus, memory, per_gpu = budget(preset.gpu, row, resource.count)
+    if gpus.enough and memory.enough and per_gpu.enough:
+        return
+    nodes = f"{resource.count} x {row.name}"
+    more_nodes = " or raise resource.count" if do_more_nodes_help(preset, row) else ""
     if not gpus.enough:
         yield Problem(
             field="resource.instanceType",
             message=f"{preset.name} needs at least {gpus.needed} GPUs, {nodes} has "
-            f"{gpus.available}: choose a type with more GPUs or raise resource.count",
+            f"{gpus.available}: choose a type with more GPUs{more_nodes}",
         )
     if not per_gpu.enough:
         yield Problem(
@@ -436,8 +386,17 @@ def fit_problems(preset: Preset | None, resource: Resource, catalog: Catalog) ->
         yield Problem(
             field="resource.instanceType",
             message=f"{preset.name} needs at least {memory.needed}Gi of GPU memory, {nodes} "
-            f"has {memory.available}Gi: choose a type with more or raise resource.count",
+            f"has {memory.available}Gi: choose a type with more{more_nodes}",
         )
+
+
+def do_more_nodes_help(preset: Preset, row: InstanceType) -> bool:
+    """
+    Whether a model fits nodes of this type if there are as many as can share it.
+
+    Only one that is distributed is shared, by a node for each of its processes at most.
+    """
+    return all(share.enough for share in budget(preset.gpu, row, preset.worldSize or 0))
 
 
 def split_problems(preset: str, world_size: int, resource: Resource) -> Iterator[Problem]:
@@ -556,11 +515,19 @@ def notes(spec: WorkspaceSpec, catalog: Catalog) -> Iterator[str]:
     preset = named_preset(spec.inference, catalog)
     if row is None and not instance_type.startswith(UNLISTED_CPU_FAMILY):
         yield (
-            f"resource.instanceType: {instance_type} is not in the table of {cloud}, "
+            f"resource.instanceType: {instance_type} is not in the table of {cloud}"
+            f"{meant(nearest(instance_type, catalog.instance_types))}, "
             "so nothing is known of its GPUs and whether the model fits"
-            f"{nearest(instance_type, catalog.instance_types)}"
         )
-    for problem in fit_problems(preset, spec.resource, catalog):
+    later = list(fit_problems(preset, spec.resource, catalog))
+    if row is not None and row.is_arm:
+        later += arm_problems(row, catalog.provisioning.provisioner)
+        if catalog.provisioning.provisioner is not Provisioner.MACHINE:
+            yield (
+                f"resource.instanceType: {row.name} has Arm CPUs: an image that is built for amd64 "
+                "only does not start there"
+            )
+    for problem in later:
         yield f"{problem} (it was accepted before this was known)"
     if preset is not None and row is not None and preset.worldSize is None:
         yield from replica_notes(preset, row)
@@ -573,6 +540,8 @@ def notes(spec: WorkspaceSpec, catalog: Catalog) -> Iterator[str]:
     tuned = catalog.presets.get(spec.tuning.preset.name) if spec.tuning is not None else None
     if tuned is not None and tuned.tuning is not None and row is not None:
         yield from memory_notes(tuned.name, tuned.tuning.gpu, row)
+    if spec.inference is not None and spec.inference.template is not None:
+        yield from field_notes(spec.inference.template)
     for key in sorted(names.RESERVED_LABELS & spec.resource.labelSelector.labels.keys()):
         yield f"resource.labelSelector: {key} says whom a node serves and is set for you"
 

@@ -4,11 +4,17 @@ The parts of a user's pod template that are looked at; the rest is passed on as 
 Source: https://kubernetes.io/docs/reference/generated/kubernetes-api/v1.33/#podtemplatespec-v1-core
 """
 
-from typing import Annotated
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import BeforeValidator, StrictFloat, StrictInt, StrictStr
 
 from composite.models import JsonObject, Observed
+from composite.workspace.pod_fields import TEMPLATE, fields_of
+
+# No field's name is half as long; what is longer is somebody's mistake, and is not shown whole.
+LONGEST_FIELD = 63
 
 
 def _no_boolean(amount: object) -> object:
@@ -57,6 +63,7 @@ class TemplateContainer(Observed):
     """A container, and the lists in it whose items are told apart by one field."""
 
     name: str
+    image: str | None = None
     ports: list[TemplatePort] | None = None
     env: list[TemplateName] | None = None
     volumeMounts: list[TemplateMount] | None = None
@@ -102,3 +109,47 @@ class Template(Observed):
 
     metadata: TemplateMeta | None = None
     spec: TemplateSpec = TemplateSpec()
+
+
+class UnknownField(NamedTuple):
+    """A field that no pod template has: where it is, its name, and what else may be there."""
+
+    place: str
+    name: str
+    possible: tuple[str, ...]
+
+    @property
+    def path(self) -> str:
+        """Where it is written, as ``spec.containers[0].imagee``."""
+        return inside(self.place, self.name)
+
+    @property
+    def meant(self) -> list[str]:
+        """The field that is likely meant, if there is one, of those that are not written there."""
+        return get_close_matches(self.name, self.possible, n=1)
+
+
+def unknown_fields(template: JsonObject) -> Iterator[UnknownField]:
+    """Yield the fields of a template that Kubernetes does not know, the outer ones first."""
+    return unknown_in(template, TEMPLATE, "")
+
+
+def unknown_in(value: Any, kind: str, place: str) -> Iterator[UnknownField]:  # noqa: ANN401  (JSON)
+    """Yield the unknown fields of an object of a type, or of each object of a list."""
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from unknown_in(item, kind, f"{place}[{index}]")
+    elif isinstance(value, dict):
+        known = fields_of(kind)
+        if value.keys() - known.keys():
+            possible = tuple(name for name in known if name not in value)
+            for name in sorted(value.keys() - known.keys()):
+                yield UnknownField(place, name[:LONGEST_FIELD], possible)
+        for name, item in value.items():
+            if (inner := known.get(name)) and item:
+                yield from unknown_in(item, inner, inside(place, name))
+
+
+def inside(place: str, name: str) -> str:
+    """Return the path of a field in a place, which is empty for the whole."""
+    return f"{place}.{name}" if place else name

@@ -23,9 +23,6 @@ from hooks.cli.pricing import about_prices
 MOST_FITTING = 10
 MOST_OTHERS = 3
 
-# With what a refusal ends that sums the nodes up; on a page it would contradict the line below it.
-RAISE_COUNT = " or raise resource.count"
-
 
 class Answer(NamedTuple):
     """
@@ -128,10 +125,7 @@ def page_of_others(options: Sequence[Option], answer: Answer) -> str:
     )
     whole = answer.use == "inference" and answer.preset.worldSize is None
     rows = [
-        (
-            each.row.name if number == 0 else "",
-            reason.removesuffix(RAISE_COUNT) if whole else reason,
-        )
+        (each.row.name if number == 0 else "", reason)
         for each in options
         for number, reason in enumerate(reasons(each))
     ]

@@ -1,5 +1,6 @@
 """``advise``: which instance types a preset fits, and what they cost."""
 
+from math import inf, nan
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +13,20 @@ from hooks.cli.options import CLOUD, PRESETS, output_option, settings_of
 
 Method = Literal["lora", "qlora"]
 METHODS: tuple[Method, ...] = ("lora", "qlora")
+
+
+def hourly_price(text: str) -> float:
+    """Return what nodes may cost an hour: a number above zero."""
+    try:
+        price = float(text)
+    except ValueError:
+        price = nan
+    if not 0 < price < inf:
+        raise click.BadParameter(
+            f"{text!r} is no number above 0: say what all nodes together may cost an hour, in the "
+            "currency of the prices, such as --max-price 12.50"
+        )
+    return price
 
 
 def region_names(
@@ -51,9 +66,10 @@ PRICES = click.option(
 @REGION
 @click.option(
     "--max-price",
-    type=click.FloatRange(min=0, min_open=True),
+    type=hourly_price,
     metavar="AMOUNT",
-    help="At most so much per hour for all nodes, on demand, in the currency of the prices.",
+    help="At most so much an hour for all nodes together, on demand, in the currency of the prices "
+    "(US dollars in those that come with metakaito), such as 12.50.",
 )
 @click.option(
     "--tuning",

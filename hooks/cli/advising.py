@@ -9,9 +9,9 @@ from composite.advice import Advice, Option, Use, advise
 from composite.catalog import Catalog, Preset
 from composite.prices import PriceTable, hourly_text
 from composite.refusal import Refusal
+from composite.spelling import no_preset
 from hooks.cli.advice_pages import Answer, as_document, as_text
 from hooks.cli.errors import Refused
-from hooks.cli.listing import near
 from hooks.cli.options import catalog_of
 from hooks.cli.output import as_json, as_yaml, print_text
 from hooks.cli.pricing import find_prices, warn_of_strangers
@@ -63,8 +63,7 @@ def find_preset(name: str, catalog: Catalog) -> Preset:
 
     """
     if name not in catalog.presets:
-        hint = near(name, catalog.presets, "metakaito presets")
-        raise Refused(f"{COMMAND}: no preset is called {name!r}; {hint}")
+        raise Refused(f"{COMMAND}: {no_preset(name, catalog.presets)}")
     return catalog.presets[name]
 
 

@@ -1,10 +1,10 @@
 """Presets and instance types as tables and documents."""
 
-from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
+from collections.abc import Sequence
 
 from composite.catalog import Catalog, InstanceType, Preset
 from composite.models import JsonObject, Value
+from composite.spelling import instead, no_preset
 from composite.workspace.api import PresetRef
 from composite.workspace.server import runtime_of
 from hooks.cli.clouds import hint_of_cloud
@@ -18,7 +18,6 @@ PRESET_COLUMNS = (
     "TUNING",
 )
 YOURS = "your image"
-MOST_NAMES = 5
 TYPE_COLUMNS = ("NAME", "GPUS", "GPU MEMORY", "PER GPU", "GPU")
 
 
@@ -82,8 +81,7 @@ def show_preset(settings: Settings, name: str, output: str) -> None:
     """Print one preset."""
     catalog = catalog_of(settings)
     if name not in catalog.presets:
-        hint = near(name, catalog.presets, "metakaito presets")
-        raise Refused(f"metakaito presets show: no preset is called {name!r}; {hint}")
+        raise Refused(f"metakaito presets show: {no_preset(name, catalog.presets)}")
     print_one(preset_document(catalog.presets[name], catalog), output)
 
 
@@ -92,20 +90,12 @@ def show_instance_type(settings: Settings, name: str, output: str) -> None:
     found, cloud = catalog_of(settings).instance_types, settings.cloud.value
     if name not in found:
         lists = f"metakaito instance-types --cloud {cloud}"
-        hint = hint_of_cloud(name, settings.cloud) or near(name, found, lists)
+        other = hint_of_cloud(name, settings.cloud)
+        hint = f"; {other}" if other is not None else f": {instead(name, found, lists)}"
         raise Refused(
-            f"metakaito instance-types show: no instance type of {cloud} is called {name!r}; {hint}"
+            f"metakaito instance-types show: no instance type of {cloud} is called {name!r}{hint}"
         )
     print_one(document(found[name]), output)
-
-
-def near(name: str, found: Iterable[str], lists: str) -> str:
-    """Return the names that may have been meant, or the command that lists all."""
-    alike = [known for known in found if name.lower() in known.lower()]
-    nearest = alike or get_close_matches(name, found, n=MOST_NAMES, cutoff=0.5)
-    if nearest:
-        return f"the nearest are {', '.join(nearest[:MOST_NAMES])}"
-    return f"'{lists}' lists all"
 
 
 def print_one(found: JsonObject, output: str) -> None:

@@ -9,8 +9,8 @@ import click
 
 from composite.catalog import Catalog
 from composite.prices import HOURS_PER_MONTH, OLD_AFTER_DAYS, PriceTable, age_in_days, is_old
+from composite.spelling import instead
 from hooks.cli.errors import Failed, Refused
-from hooks.cli.listing import near
 from hooks.settings import Settings
 from presets import InvalidPresets
 from presets.price_tables import DEFAULT_REGIONS, load_prices, read_table, table_files
@@ -87,8 +87,8 @@ def warn_of_strangers(table: PriceTable, catalog: Catalog, file: Path | None) ->
     cloud = table.cloud.value
     place = file or f"prices of {cloud} {table.region}"
     for name in sorted(table.hourly.keys() - catalog.instance_types.keys()):
-        hint = near(name, catalog.instance_types, f"metakaito instance-types --cloud {cloud}")
-        sentence = f"hourly: no instance type of {cloud} is called {name!r}; {hint}"
+        hint = instead(name, catalog.instance_types, f"metakaito instance-types --cloud {cloud}")
+        sentence = f"hourly: no instance type of {cloud} is called {name!r}: {hint}"
         click.echo(f"{place}: warning: {sentence}", err=True)
 
 

@@ -33,6 +33,8 @@ CHILDREN = (
 READ_BY_CORE = frozenset(names.SPEC_FIELDS)
 TYPE_FIELD = "resource.instanceType"
 
+# The names that a note suggests.
+PERHAPS = re.compile(r" \(perhaps [^)]* is meant\)")
 # With what a sentence begins that is about a field.
 FIELD = re.compile(r"^([a-zA-Z][\w./\[\]-]*): (.+)$", flags=re.DOTALL)
 
@@ -143,7 +145,12 @@ def planned(document: JsonObject, catalog: Catalog, beside: Iterable[JsonObject]
     """
     provisioner = catalog.provisioning.provisioner
     namespace = objects.namespace_of(document)
-    metadata = {"name": document["metadata"]["name"], "namespace": namespace, "uid": ANY_UID}
+    metadata = {
+        "name": document["metadata"]["name"],
+        "namespace": namespace,
+        "uid": ANY_UID,
+        "annotations": annotations(document),
+    }
     related = empty(
         names.PODS, names.NODES, names.CONFIGMAPS, names.WORKSPACES, *claims(provisioner)
     )
@@ -164,6 +171,13 @@ def planned(document: JsonObject, catalog: Catalog, beside: Iterable[JsonObject]
         }
     )
     return plan_newest(request.parent, observe(request, provisioner), catalog, ANY_TIME)
+
+
+def annotations(document: JsonObject) -> dict[str, str]:
+    """Return the annotations that are texts, which the schema says that they all must be."""
+    written = document["metadata"].get("annotations")
+    every = written if isinstance(written, dict) else {}
+    return {str(key): value for key, value in every.items() if isinstance(value, str)}
 
 
 def with_namespace(obj: JsonObject) -> JsonObject:
@@ -188,7 +202,7 @@ def with_hint(problem: Problem, document: JsonObject, catalog: Catalog) -> Probl
     hint = hint_for(document, catalog) if problem.field == TYPE_FIELD else None
     if hint is None:
         return problem
-    return Problem(field=problem.field, message=f"{problem.message.partition('; ')[0]}; {hint}")
+    return Problem(field=problem.field, message=f"{problem.message.partition(': ')[0]}; {hint}")
 
 
 def notes(document: JsonObject, catalog: Catalog, beside: Iterable[JsonObject]) -> list[str]:
@@ -200,7 +214,9 @@ def with_hints(said: Iterable[str], document: JsonObject, catalog: Catalog) -> l
     """Return notes that say which cloud has the instance type, where it is that of another."""
     hint = hint_for(document, catalog)
     return [
-        f"{note}; {hint}" if hint is not None and note.startswith(f"{TYPE_FIELD}: ") else note
+        f"{PERHAPS.sub('', note)}; {hint}"
+        if hint is not None and note.startswith(f"{TYPE_FIELD}: ")
+        else note
         for note in said
     ]
 

@@ -5,14 +5,18 @@ import re
 from composite.catalog import Catalog
 from composite.models import JsonObject
 from composite.refusal import Refusal
+from composite.workspace.annotations import annotation_notes
+from composite.workspace.api import ParentMeta
 from composite.workspace.rules import notes, problems, read_spec
 from tests.charts.workspaces import FIELDS
 
 # What a policy cannot say: which names are near, which numbers divide another.
-NEAREST = re.compile(r"; (the nearest are [^;]*|use [^;]*\?)(?=;|$)|: use [\d or]+$")
-# It does not look at these: the shape of a template, and amounts.
+NEAREST = re.compile(
+    r"(?<=: use ).* or another(?= that )| \(perhaps [^)]* is meant\)|: use [\d or]+$"
+)
+# It does not look at these: the shape of a template, amounts, names of fields.
 ONLY_THE_HOOK = re.compile(
-    r"^inference\.template\..*: (must be an? |.* is not a quantity such as )"
+    r"^inference\.template\..*: (must be an? |.* is not a quantity such as |Kubernetes )"
 )
 # It says these of a list as a whole, without the index and the item.
 OF_A_LIST = (
@@ -23,6 +27,10 @@ OF_A_LIST = (
         r"twins \1 \2",
     ),
     (r"^inference\.template\.spec\.(\w+): two have the same (\w+),.*", r"twins \1 \2"),
+    (
+        r"^inference\.template\.spec\.\w+\[\d+\]\.image: is required.*",
+        "inference.template.spec: the image of a container is required",
+    ),
     (r"^inference\.adapters\[\d+\]\.source\.name: ", "inference.adapters: "),
 )
 
@@ -33,7 +41,7 @@ def said(sentences: list[str]) -> set[str]:
     for sentence in sentences:
         if ONLY_THE_HOOK.search(sentence):
             continue
-        core = NEAREST.sub("", sentence)
+        core = NEAREST.sub(lambda found: "one" if " or another" in found[0] else "", sentence)
         for pattern, words in OF_A_LIST:
             core = re.sub(pattern, words, core)
         found.add(core)
@@ -57,4 +65,6 @@ def asked_for(document: JsonObject) -> JsonObject:
 
 def hook_notes(document: JsonObject, catalog: Catalog) -> set[str]:
     """Return what the hook accepts with a word."""
-    return said(list(notes(read_spec(asked_for(document)), catalog)))
+    spec, meta = read_spec(asked_for(document)), document["metadata"]
+    asked = ParentMeta.model_validate({"namespace": "default", "uid": "0", **meta})
+    return said([*notes(spec, catalog), *annotation_notes(asked, spec)])

@@ -125,7 +125,10 @@ def test_an_edit_that_asks_for_something_is_looked_at(catalog: Catalog) -> None:
     more = changed(BAD["an unknown model"], "resource.preferredNodes", ["node-1"])
 
     assert policy_says("refusals", more, catalog, old=BAD["an unknown model"]) == {
-        "inference.preset.name: no preset is called 'phi-44'; 'metakaito presets' lists them"
+        (
+            "inference.preset.name: no preset is called 'phi-44': use one that 'metakaito presets' "
+            "lists"
+        )
     }
 
 

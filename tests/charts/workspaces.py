@@ -165,6 +165,12 @@ NOTED: dict[str, JsonObject] = {
     ),
     "a placeholder to read": changed(TUNED, "tuning.input", {"image": "REGISTRY_HERE/data:1"}),
     "a placeholder to write": changed(TUNED, "tuning.output.image", "<registry>/tuned:1"),
+    "a load balancer, asked for in lower case": changed(
+        SERVED, "metadata.annotations", {"kaito.sh/enablelb": "true"}
+    ),
+    "nodes to give back, asked for in lower case": changed(
+        TUNED, "metadata.annotations", {"kaito.sh/release-nodes": "yes"}
+    ),
     **{
         f"with a label of ours, {label}": changed(
             SERVED, "resource.labelSelector.matchLabels", {"apps": "a", label: "b"}
@@ -188,6 +194,10 @@ BAD: dict[str, JsonObject] = {
     ),
     "no container": templated(containers=[]),
     "an empty template": changed(templated(), "inference.template", {}),
+    "a container without an image": templated(
+        containers=[container()], initContainers=[{"name": "first"}]
+    ),
+    "an empty image": templated(containers=[container(image="")]),
     "ports alike": templated(
         containers=[container(ports=[{"containerPort": 80}, {"containerPort": 80}])]
     ),

@@ -18,8 +18,17 @@ from tests.cli.test_render import A_CONFIG
 BAD = QUICK_START.replace("Standard_NC6s_v3", "Standard_NV6")
 SENTENCE = (
     "phi-3-mini-4k-instruct needs at least 9Gi of GPU memory, 1 x Standard_NV6 has 8Gi: "
-    "choose a type with more or raise resource.count"
+    "choose a type with more"
 )
+HEAD = """\
+apiVersion: kaito.sh/v1alpha1
+kind: Workspace
+metadata: {name: mine}
+resource:
+  instanceType: Standard_NC6s_v3
+  labelSelector:
+    matchLabels: {apps: mine}
+"""
 TEMPLATE = "kind: Deployment\nmetadata: {name: {{ .Values.name }}, labels: {kaito.sh/workspace: a}}"
 
 
@@ -49,6 +58,83 @@ def test_says_on_which_line_one_is_refused_and_looks_at_the_rest(run: Run) -> No
         (
             f"bad.yaml:8: workspace-phi-3-mini: resource.instanceType: {SENTENCE}\n"
             "phi.yaml:1: workspace-phi-3-mini: accepted\n"
+        ),
+        "",
+    )
+
+
+LIKELY_MISTAKES = {
+    "a container without an image": (
+        (
+            f"{HEAD}inference:\n  template:\n    spec:\n      containers:\n        - name: a\n"
+            "          imagee: nginx\n"
+        ),
+        2,
+        (
+            "a.yaml:12: mine: inference.template.spec.containers[0].image: is required: 'imagee' "
+            "is no field\n"
+        ),
+    ),
+    "a misspelt field of a template": (
+        (
+            f"{HEAD}inference:\n  template:\n    spec:\n      containers:\n        - name: a\n"
+            "          image: nginx\n          imagePullPolcy: Always\n"
+        ),
+        0,
+        (
+            "a.yaml:1: mine: accepted\n"
+            "a.yaml:14: mine: warning: inference.template.spec.containers[0].imagePullPolcy: "
+            "Kubernetes 1.37 knows no such field (perhaps imagePullPolicy is meant): it is "
+            "dropped, or refused with server-side apply\n"
+        ),
+    ),
+    "true in lower case": (
+        HEAD.replace("{name: mine}", "{name: mine, annotations: {kaito.sh/enablelb: 'true'}}")
+        + "inference: {preset: {name: phi-2}}\n",
+        0,
+        (
+            "a.yaml:1: mine: accepted\n"
+            'a.yaml:3: mine: warning: metadata.annotations[kaito.sh/enablelb]: is "true", and only '
+            '"True" makes the Service a LoadBalancer: it stays a ClusterIP\n'
+        ),
+    ),
+    "a name without its punctuation": (
+        f"{HEAD}inference: {{preset: {{name: falcon7b}}}}\n",
+        2,
+        (
+            "a.yaml:8: mine: inference.preset.name: no preset is called 'falcon7b': use falcon-7b, "
+            "falcon-7b-instruct or another that 'metakaito presets' lists\n"
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "code", "said"), LIKELY_MISTAKES.values(), ids=LIKELY_MISTAKES)
+def test_says_where_a_likely_mistake_is(run: Run, text: str, code: int, said: str) -> None:
+    assert run("check", write("a.yaml", text)) == (code, said, "")
+
+
+def test_says_that_a_machine_gets_no_node_with_arm_cpus(run: Run) -> None:
+    text = QUICK_START.replace("Standard_NC6s_v3", "g5g.xlarge")
+    name = "a.yaml:6: workspace-phi-3-mini: "
+
+    found = run("check", write("a.yaml", text), "--cloud", "aws")
+    claimed = run("check", "a.yaml", "--cloud", "aws", "--provisioner", "nodeclaim")
+
+    assert found == (
+        2,
+        (
+            f"{name}resource.instanceType: g5g.xlarge has Arm CPUs, and a Machine asks for amd64, "
+            "so no node would come: choose a type with x86 CPUs\n"
+        ),
+        "",
+    )
+    assert claimed == (
+        0,
+        (
+            "a.yaml:1: workspace-phi-3-mini: accepted\n"
+            f"{name}warning: resource.instanceType: g5g.xlarge has Arm CPUs: an image that is "
+            "built for amd64 only does not start there\n"
         ),
         "",
     )
@@ -470,8 +556,14 @@ items:
 """
 
 
-def test_the_line_of_a_field_of_a_member_of_a_list_is_its_own(run: Run) -> None:
-    found = run("check", write("list.yaml", LIST)).out
+OF_THE_API_SERVER = LIST.replace("kind: List", "kind: WorkspaceList").replace(
+    "apiVersion: v1\n", "apiVersion: kaito.sh/v1alpha1\n"
+)
+
+
+@pytest.mark.parametrize("text", [LIST, OF_THE_API_SERVER], ids=["kubectl", "API server"])
+def test_the_line_of_a_field_of_a_member_of_a_list_is_its_own(run: Run, text: str) -> None:
+    found = run("check", write("list.yaml", text)).out
 
     line = 1 + next(n for n, text in enumerate(LIST.splitlines()) if "Standard_NV6" in text)
     assert f"list.yaml:{line}: poor-phi-3-mini: resource.instanceType: {SENTENCE}\n" in found

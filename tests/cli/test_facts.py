@@ -66,14 +66,17 @@ MISTAKES = {
     "a preset that is nearly there": (
         ("presets", "show", "phi-2x"),
         2,
-        ("metakaito presets show: no preset is called 'phi-2x'; the nearest are phi-2\n"),
+        (
+            "metakaito presets show: no preset is called 'phi-2x': use phi-2 or another that "
+            "'metakaito presets' lists\n"
+        ),
     ),
     "a part of a name": (
         ("presets", "show", "Mistral"),
         2,
         (
-            "metakaito presets show: no preset is called 'Mistral'; the nearest are mistral-7b, "
-            "mistral-7b-instruct\n"
+            "metakaito presets show: no preset is called 'Mistral': use mistral-7b, "
+            "mistral-7b-instruct or another that 'metakaito presets' lists\n"
         ),
     ),
     "an instance type of another cloud": (
@@ -88,8 +91,8 @@ MISTAKES = {
         ("instance-types", "show", "xyz"),
         2,
         (
-            "metakaito instance-types show: no instance type of azure is called 'xyz'; "
-            "'metakaito instance-types --cloud azure' lists all\n"
+            "metakaito instance-types show: no instance type of azure is called 'xyz': "
+            "use one that 'metakaito instance-types --cloud azure' lists\n"
         ),
     ),
     "no name": (

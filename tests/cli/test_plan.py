@@ -499,7 +499,7 @@ def test_several_warnings_are_several_and_one_with_a_suggestion_is_one(
 
     first, second = as_json(run, "two.yaml")["workspaces"][0]["notes"]
 
-    assert "; the nearest are Standard_NC6s_v3, " in first
+    assert " (perhaps Standard_NC6s_v3, " in first
     assert second.startswith("resource.labelSelector: kaito.sh/workspace says ")
 
 

@@ -56,6 +56,17 @@ def test_json_is_a_list_of_the_same_objects(run: Run) -> None:
     }
 
 
+@pytest.mark.parametrize("command", ["render", "explain", "simulate"])
+def test_a_directory_is_told_from_its_files(run: Run, folder: Path, command: str) -> None:
+    (folder / "deploy").mkdir()
+
+    assert run(command, "deploy") == (
+        1,
+        "",
+        "deploy: is a directory: name the files in it, such as deploy/*.yaml\n",
+    )
+
+
 def test_reads_standard_input(run: Run) -> None:
     assert run("render", "-", stdin=QUICK_START) == run("render", "phi.yaml")
 
@@ -184,7 +195,7 @@ WARNED = {
         QUICK_START.replace("Standard_NC6s_v3", "Standard_NOPE"),
         (
             r"-: workspace-phi-3-mini: warning: resource\.instanceType: Standard_NOPE is not in "
-            r"the table of azure, so nothing is known of its GPUs.*\n"
+            r"the table of azure \(perhaps .* is meant\), so nothing is known of its GPUs.*\n"
         ),
     ),
     "a preferred node that is not there": (
@@ -275,20 +286,18 @@ REFUSED = {
     "an unknown preset and an unknown instance type, both at once": (
         edited(("phi-3-mini-4k-instruct", "phi-3-mini-4k"), ("Standard_NC6s_v3", "Standard_X")),
         (
-            "-: workspace-phi-3-mini: inference.preset.name: no preset is called 'phi-3-mini-4k'; "
-            "the nearest are phi-3-mini-4k-instruct, phi-3-mini-128k-instruct, "
-            "phi-3-medium-4k-instruct; 'metakaito presets' lists them\n"
+            "-: workspace-phi-3-mini: inference.preset.name: no preset is called 'phi-3-mini-4k': "
+            "use phi-3-mini-4k-instruct or another that 'metakaito presets' lists\n"
             "-: workspace-phi-3-mini: resource.instanceType: no instance type of azure is called "
-            "'Standard_X'; the nearest are Standard_NV6, Standard_NC6, Standard_NV24; "
-            "'metakaito instance-types' lists them\n"
+            "'Standard_X': use Standard_NV6, Standard_NC6, Standard_NV24 or another that "
+            "'metakaito instance-types' lists\n"
         ),
     ),
     "a too small instance type": (
         edited(("Standard_NC6s_v3", "Standard_NV6")),
         (
             "-: workspace-phi-3-mini: resource.instanceType: phi-3-mini-4k-instruct needs at least "
-            "9Gi of GPU memory, 1 x Standard_NV6 has 8Gi: choose a type with more or raise "
-            "resource.count\n"
+            "9Gi of GPU memory, 1 x Standard_NV6 has 8Gi: choose a type with more\n"
         ),
     ),
     "an instance type of another cloud": (
@@ -464,7 +473,21 @@ UNREADABLE = {
         b"apiVersion: v1\nkind: Node\n",
         "file.yaml:1: metadata.name: is missing; every object needs a name\n",
     ),
-    "a List without items": (b"kind: List\n", "file.yaml:1: items: must be a list of objects\n"),
+    "a List without items": (
+        b"kind: List\nitmes: []\n",
+        "file.yaml:1: items: is missing: a List holds its objects there\n",
+    ),
+    "a List of something else": (
+        b"kind: List\nitems: a\n",
+        "file.yaml:1: items: must be a list of objects\n",
+    ),
+    "a template": (
+        b"a: {{ .Values.a }}\n",
+        (
+            "file.yaml:1: found unhashable key while constructing a mapping; a template has to be "
+            "rendered first (helm template)\n"
+        ),
+    ),
     "itself": (b"a: &a [*a]\n", "file.yaml:1: refers to itself, or is nested too deeply\n"),
     "bytes": (
         b"a: !!binary aGk=\n",

@@ -99,8 +99,8 @@ def on_its_node(parent: JsonObject, **node: object) -> JsonObject:
 
 def test_bug_01_an_unknown_preset_is_refused_with_a_sentence(catalog: Catalog) -> None:
     assert refusal(catalog, inference=a_preset("falcon-7")) == (
-        "inference.preset.name: no preset is called 'falcon-7'; the nearest are falcon-7b, "
-        "falcon-40b, falcon-7b-instruct; 'metakaito presets' lists them"
+        "inference.preset.name: no preset is called 'falcon-7': use falcon-7b, "
+        "falcon-7b-instruct or another that 'metakaito presets' lists"
     )
 
 
@@ -162,7 +162,7 @@ def test_bug_05_a_preset_has_one_exact_name(catalog: Catalog, instance_type: str
         inference=a_preset("Falcon-7B"),
     )
 
-    assert found.startswith("inference.preset.name: no preset is called 'Falcon-7B'; ")
+    assert found.startswith("inference.preset.name: no preset is called 'Falcon-7B': use ")
 
 
 def test_bug_06_an_eleventh_adapter_is_refused_in_an_edit_too(catalog: Catalog) -> None:
@@ -302,8 +302,8 @@ def test_bug_12_an_instance_type_of_either_table_is_known(catalog: Catalog) -> N
 
 def test_bug_13_an_unknown_instance_type_is_told_under_its_field(catalog: Catalog) -> None:
     assert refusal(catalog, resource=a_resource(instanceType="???")) == (
-        "resource.instanceType: no instance type of azure is called '???'; "
-        "'metakaito instance-types' lists them"
+        "resource.instanceType: no instance type of azure is called '???': use one "
+        "that 'metakaito instance-types' lists"
     )
 
 

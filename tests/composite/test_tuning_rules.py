@@ -203,8 +203,8 @@ BAD = [
     pytest.param(
         a_tuner(preset={"name": "llama-2-7b"}) | {"inference": a_preset("falcon-7")},
         "inference: exactly one of inference and tuning is needed, both are set; "
-        "inference.preset.name: no preset is called 'falcon-7'; the nearest are falcon-7b, "
-        "falcon-40b, falcon-7b-instruct; 'metakaito presets' lists them; tuning.preset.name: "
+        "inference.preset.name: no preset is called 'falcon-7': use falcon-7b, "
+        "falcon-7b-instruct or another that 'metakaito presets' lists; tuning.preset.name: "
         f"llama-2-7b cannot be tuned; those that can are {ABLE}",
         id="C2: both, and each half is looked at",
     ),
@@ -265,8 +265,8 @@ BAD = [
     pytest.param(a_tuner(preset=None), "tuning.preset: is required", id="C18: Missing Preset"),
     pytest.param(
         a_tuner(preset={"name": "falcon-7"}),
-        "tuning.preset.name: no preset is called 'falcon-7'; the nearest are falcon-7b, "
-        "falcon-40b, falcon-7b-instruct; 'metakaito presets' lists them",
+        "tuning.preset.name: no preset is called 'falcon-7': use falcon-7b, "
+        "falcon-7b-instruct or another that 'metakaito presets' lists",
         id="C19: Invalid Preset",
     ),
     pytest.param(
@@ -392,9 +392,9 @@ def test_a_registry_that_looks_like_a_placeholder_is_told(catalog: Catalog) -> N
         (
             "Standard_A100",
             (
-                "no instance type of azure is called 'Standard_A100'; the nearest are "
-                "Standard_NV12, Standard_NC12, Standard_ND12s; 'metakaito instance-types' lists "
-                "them"
+                "no instance type of azure is called 'Standard_A100': use Standard_NV12, "
+                "Standard_NC12, Standard_ND96asr_A100_v4 or another that "
+                "'metakaito instance-types' lists"
             ),
         ),
         (
@@ -479,9 +479,9 @@ def test_the_name_names_a_container_and_with_ten_digits_more_a_job(
         ),
         pytest.param(
             a_tuner(resource=a_resource(instanceType="Standard_New")),
-            "resource.instanceType: Standard_New is not in the table of azure, so nothing is known "
-            "of its GPUs and whether the model fits; the nearest are Standard_NV6, Standard_NC6, "
-            "Standard_NV24",
+            "resource.instanceType: Standard_New is not in the table of azure (perhaps "
+            "Standard_NV6, Standard_NC6 or Standard_NV24 is meant), so nothing is known of its "
+            "GPUs and whether the model fits",
             id="a type that is not listed",
         ),
         pytest.param(a_tuner(), "", id="nothing to say"),

@@ -531,7 +531,8 @@ def test_the_affinity_of_a_template_is_narrowed_and_not_replaced(catalog: Catalo
     required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": zones}}
     affinity = {"podAffinity": {"x": "y"}, "nodeAffinity": mine | required}
 
-    deployment = templated(catalog, {"spec": {"containers": [{"name": "a"}], "affinity": affinity}})
+    container = {"name": "a", "image": "registry.example/a:1"}
+    deployment = templated(catalog, {"spec": {"containers": [container], "affinity": affinity}})
 
     phi, ours = in_("apps", "phi-3"), own("phi")
     assert deployment["spec"]["template"]["spec"]["affinity"] == {
@@ -560,6 +561,7 @@ def test_a_template_is_written_as_the_api_server_writes_it_back(catalog: Catalog
                 "containers": [
                     {
                         "name": "a",
+                        "image": "registry.example/a:1",
                         "env": [],
                         "resources": {
                             "requests": {"memory": "1024Mi", "cpu": 1},
@@ -577,6 +579,7 @@ def test_a_template_is_written_as_the_api_server_writes_it_back(catalog: Catalog
     assert template["spec"]["containers"] == [
         {
             "name": "a",
+            "image": "registry.example/a:1",
             "resources": {
                 "requests": {"memory": "1Gi", "cpu": "1"},
                 "limits": {"nvidia.com/gpu": "1", "cpu": "1500m"},

@@ -17,6 +17,7 @@ from tests.composite.makers import (
     a_resource,
     a_revision,
     a_template,
+    a_tuner,
     a_workspace,
     afterwards,
     kinds_of,
@@ -97,7 +98,8 @@ def test_a_template_that_asks_for_no_gpu_needs_none(catalog: Catalog) -> None:
 
 def test_a_template_that_asks_for_gpus_waits_for_them(catalog: Catalog) -> None:
     limits = {"limits": {"nvidia.com/gpu": 2}}
-    parent = a_workspace(inference=a_template(containers=[{"name": "a", "resources": limits}]))
+    container = {"name": "a", "image": "registry.example/a:1", "resources": limits}
+    parent = a_workspace(inference=a_template(containers=[container]))
 
     plan = planned(a_request(parent, related=[a_node(gpus=1)]), catalog)
 
@@ -152,6 +154,40 @@ def test_a_load_balancer_is_asked_for_with_exactly_true(
     parent = a_workspace(annotations=annotations)
 
     assert planned(a_request(parent), catalog).load_balanced is expected
+
+
+@pytest.mark.parametrize(
+    ("value", "noted"),
+    [("true", True), ("TRUE", True), ("yes", True), ("1", True), ("True", False), ("no", False)],
+)
+def test_what_looks_like_true_and_is_not_is_noted(
+    catalog: Catalog,
+    value: str,
+    noted: bool,  # noqa: FBT001  (a table)
+) -> None:
+    both = {"kaito.sh/enablelb": value, "kaito.sh/release-nodes": value}
+    served = a_workspace(annotations=both)
+    tuned = a_tuner() | {"metadata": served["metadata"]}
+
+    found = [planned(a_request(parent), catalog).notes for parent in (served, tuned)]
+
+    expected = (
+        (
+            f'metadata.annotations[kaito.sh/enablelb]: is "{value}", and only "True" makes the '
+            "Service a LoadBalancer: it stays a ClusterIP"
+        ),
+        (
+            f'metadata.annotations[kaito.sh/release-nodes]: is "{value}", and only "True" gives '
+            "the nodes back after the training: they are kept"
+        ),
+    )
+    assert found == ([(note,) for note in expected] if noted else [(), ()])
+
+
+def test_a_template_has_no_service_of_which_anything_could_be_noted(catalog: Catalog) -> None:
+    parent = a_workspace(annotations={"kaito.sh/enablelb": "true"}, inference=a_template())
+
+    assert planned(a_request(parent), catalog).notes == ()
 
 
 @pytest.mark.parametrize(
@@ -216,7 +252,7 @@ def test_then_nothing_is_answered_so_that_nothing_is_deleted(catalog: Catalog) -
 
     assert str(caught.value) == (
         "what was accepted cannot be planned any more: inference.preset.name: no preset is called "
-        "'phi-3-mini-4k-instruct'; 'metakaito presets' lists them"
+        "'phi-3-mini-4k-instruct': use one that 'metakaito presets' lists"
     )
 
 

@@ -63,6 +63,45 @@ def a_model(catalog: Catalog, gpus: int, per_gpu: int, total: int) -> Preset:
     return catalog.presets["falcon-7b"].model_copy(update={"name": "test", "gpu": need})
 
 
+# --- do more nodes help ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "count", "expected"),
+    [
+        # Two halves on a node of one GPU each fit; on one such node they do not.
+        pytest.param(
+            "Standard_NC24ads_A100_v4",
+            1,
+            ["2 GPUs, 1 x Standard_NC24ads_A100_v4 has 1: choose a type with more GPUs {more}"],
+            id="as many nodes as processes are enough",
+        ),
+        pytest.param(
+            "Standard_NC6",
+            1,
+            [
+                "2 GPUs, 1 x Standard_NC6 has 1: choose a type with more GPUs",
+                "15Gi on each GPU, Standard_NC6 has 12Gi: choose a type with larger GPUs",
+                ("30Gi of GPU memory, 1 x Standard_NC6 has 12Gi: choose a type with more"),
+            ],
+            id="no number of nodes is enough",
+        ),
+    ],
+)
+def test_more_nodes_are_advised_where_they_help(
+    catalog: Catalog, instance_type: str, count: int, expected: list[str]
+) -> None:
+    shared = a_model(catalog, 2, 15, 30).model_copy(update={"worldSize": 2})
+    resource = a_resource(instanceType=instance_type, count=count)
+
+    found = said(with_preset(catalog, shared), resource=resource, inference=a_preset("test"))
+
+    assert found == [
+        f"resource.instanceType: test needs at least {each}".format(more="or raise resource.count")
+        for each in expected
+    ]
+
+
 # --- does the model fit the nodes ---------------------------------------------------------------
 
 
@@ -78,7 +117,7 @@ def a_model(catalog: Catalog, gpus: int, per_gpu: int, total: int) -> Preset:
             [
                 (
                     "resource.instanceType: test needs at least 14Gi of GPU memory, 1 x "
-                    "Standard_NC6 has 12Gi: choose a type with more or raise resource.count"
+                    "Standard_NC6 has 12Gi: choose a type with more"
                 )
             ],
             id="Insufficient total GPU memory",
@@ -90,8 +129,7 @@ def a_model(catalog: Catalog, gpus: int, per_gpu: int, total: int) -> Preset:
             [
                 (
                     "resource.instanceType: test needs at least 2 GPUs, 1 x "
-                    "Standard_NC24ads_A100_v4 has 1: choose a type with more GPUs or raise "
-                    "resource.count"
+                    "Standard_NC24ads_A100_v4 has 1: choose a type with more GPUs"
                 )
             ],
             id="Insufficient number of GPUs",
@@ -115,7 +153,7 @@ def a_model(catalog: Catalog, gpus: int, per_gpu: int, total: int) -> Preset:
             [
                 (
                     "resource.instanceType: test needs at least 2 GPUs, 1 x Standard_NC6 has 1: "
-                    "choose a type with more GPUs or raise resource.count"
+                    "choose a type with more GPUs"
                 ),
                 (
                     "resource.instanceType: test needs at least 15Gi on each GPU, Standard_NC6 has "
@@ -123,7 +161,7 @@ def a_model(catalog: Catalog, gpus: int, per_gpu: int, total: int) -> Preset:
                 ),
                 (
                     "resource.instanceType: test needs at least 30Gi of GPU memory, 1 x "
-                    "Standard_NC6 has 12Gi: choose a type with more or raise resource.count"
+                    "Standard_NC6 has 12Gi: choose a type with more"
                 ),
             ],
             id="all three at once",
@@ -223,7 +261,9 @@ def test_an_instance_type_must_be_known_or_of_a_known_family(
 ) -> None:
     found = said(catalog, resource=a_resource(instanceType=instance_type), inference=inference)
 
-    assert [sentence.partition(";")[0] for sentence in found] == ([expected] if expected else [])
+    assert [sentence.partition(": use ")[0] for sentence in found] == (
+        [expected] if expected else []
+    )
 
 
 def test_names_the_nearest_instance_types(catalog: Catalog) -> None:
@@ -231,9 +271,9 @@ def test_names_the_nearest_instance_types(catalog: Catalog) -> None:
 
     assert found == [
         (
-            "resource.instanceType: no instance type of azure is called 'Standrd_NC24ads_A100_v4'; "
-            "the nearest are Standard_NC24ads_A100_v4, Standard_NC48ads_A100_v4, "
-            "Standard_NC96ads_A100_v4; 'metakaito instance-types' lists them"
+            "resource.instanceType: no instance type of azure is called 'Standrd_NC24ads_A100_v4': "
+            "use Standard_NC24ads_A100_v4, Standard_NC48ads_A100_v4, Standard_NC96ads_A100_v4 or "
+            "another that 'metakaito instance-types' lists"
         )
     ]
 
@@ -243,6 +283,34 @@ def test_each_cloud_has_its_own_instance_types() -> None:
 
     assert said(aws, resource=a_resource(instanceType="p3.2xlarge")) == []
     assert said(aws, resource=a_resource(instanceType="Standard_NC6s_v4x")) == []
+
+
+ARM = (
+    "resource.instanceType: g5g.xlarge has Arm CPUs, and a Machine asks for amd64, so no node "
+    "would come: choose a type with x86 CPUs"
+)
+
+
+@pytest.mark.parametrize("inference", [a_preset(), a_template()], ids=["preset", "template"])
+def test_no_machine_ever_gets_a_node_with_arm_cpus(inference: JsonObject) -> None:
+    resource = a_resource(instanceType="g5g.xlarge")
+    machines, claims = load_catalog(Cloud.AWS), on_aws(load_catalog(Cloud.AWS))
+
+    assert said(machines, resource=resource, inference=inference) == [ARM]
+    assert said(claims, resource=resource, inference=inference) == []
+    assert list(notes(a_spec(resource=resource, inference=inference), claims)) == [
+        (
+            "resource.instanceType: g5g.xlarge has Arm CPUs: an image that is built for amd64 only "
+            "does not start there"
+        )
+    ]
+
+
+def test_arm_cpus_that_were_accepted_are_worth_a_note() -> None:
+    machines, spec = load_catalog(Cloud.AWS), a_spec(resource=a_resource(instanceType="g5g.xlarge"))
+
+    assert list(problems("phi", spec, machines, spec)) == []
+    assert list(notes(spec, machines)) == [f"{ARM} (it was accepted before this was known)"]
 
 
 # --- how the work is shared out -----------------------------------------------------------------
@@ -384,9 +452,9 @@ def test_an_unlisted_instance_type_is_worth_a_note(catalog: Catalog) -> None:
 
     assert list(notes(spec, catalog)) == [
         (
-            "resource.instanceType: Standard_Nsku is not in the table of azure, "
-            "so nothing is known of its GPUs and whether the model fits; the nearest are "
-            "Standard_ND6s, Standard_ND24s, Standard_ND12s"
+            "resource.instanceType: Standard_Nsku is not in the table of azure (perhaps "
+            "Standard_ND6s, Standard_ND24s or Standard_ND12s is meant), "
+            "so nothing is known of its GPUs and whether the model fits"
         )
     ]
 
@@ -453,25 +521,24 @@ def test_exactly_one_model_that_exists_and_can_be_pulled(
 ) -> None:
     found = said(catalog, inference=inference)
 
-    assert [sentence.partition(";")[0] for sentence in found] == expected
+    assert [sentence.partition(": use ")[0] for sentence in found] == expected
 
 
 @pytest.mark.parametrize(
-    ("name", "hint"),
+    ("name", "instead"),
     [
-        ("phi3-mini-4k", ("; the nearest are phi-3-mini-4k-instruct, phi-3-mini-128k-instruct, "
-                         "phi-3-medium-4k-instruct")),
-        ("Falcon-40B-Instruct", ("; the nearest are falcon-40b-instruct, falcon-7b-instruct, "
-                                "mistral-7b-instruct")),
-        ("bloom", None),
+        ("phi3-mini-4k", "phi-3-mini-4k-instruct or another"),
+        ("Falcon-40B-Instruct", "falcon-40b-instruct or another"),
+        ("falcon7b", "falcon-7b, falcon-7b-instruct or another"),
+        ("bloom", "one"),
     ],
-)  # fmt: skip
-def test_names_the_nearest_presets(catalog: Catalog, name: str, hint: str | None) -> None:
+)
+def test_names_the_nearest_presets(catalog: Catalog, name: str, instead: str) -> None:
     [found] = said(catalog, inference=a_preset(name))
 
     assert found == (
-        f"inference.preset.name: no preset is called {name!r}{hint or ''}; "
-        "'metakaito presets' lists them"
+        f"inference.preset.name: no preset is called {name!r}: use {instead} that "
+        "'metakaito presets' lists"
     )
 
 
@@ -785,6 +852,14 @@ MALFORMED: dict[str, tuple[JsonObject, str]] = {
         a_template(initContainers=[{"image": "nginx"}]),
         "spec.initContainers[0].name",
     ),
+    "a container without an image": (
+        a_template(containers=[{"name": "server"}]),
+        "spec.containers[0].image",
+    ),
+    "an init container with an empty image": (
+        a_template(initContainers=[{"name": "first", "image": ""}]),
+        "spec.initContainers[0].image",
+    ),
     "a quantity that is none": (
         a_template(containers=[a_container(resources={"limits": {"memory": "lots"}})]),
         "spec.containers[0].resources.limits.memory",
@@ -842,6 +917,47 @@ def test_a_template_of_another_shape_is_refused_and_crashes_nothing(
     [found] = fields(said(catalog, inference=inference))
 
     assert found.startswith(f"inference.template.{field}")
+
+
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        (
+            {"spec": {"contaners": [{"name": "a", "image": "nginx"}]}},
+            "spec.containers: at least one container is needed: 'contaners' is no field",
+        ),
+        (
+            {"specc": {"containers": [{"name": "a", "image": "nginx"}]}},
+            "spec.containers: at least one container is needed: 'specc' is no field",
+        ),
+        (
+            {"spec": {"containers": [{"name": "a", "imagee": "nginx"}]}},
+            "spec.containers[0].image: is required: 'imagee' is no field",
+        ),
+        (
+            {"spec": {"containers": [{"Name": "a", "image": "nginx"}]}},
+            "spec.containers[0].name: is required: 'Name' is no field",
+        ),
+        (
+            {"spec": {"containers": [a_container(imagee="x"), {"name": "b"}]}},
+            "spec.containers[1].image: is required",
+        ),
+    ],
+)
+def test_the_word_in_the_place_of_a_field_that_lacks_is_named(
+    catalog: Catalog, template: JsonObject, expected: str
+) -> None:
+    assert said(catalog, inference={"template": template}) == [f"inference.template.{expected}"]
+
+
+def test_a_template_that_was_accepted_without_an_image_stays_accepted(catalog: Catalog) -> None:
+    before = {"inference": a_template(containers=[{"name": "server"}])}
+    after = {"inference": a_template(containers=[{"name": "server", "command": ["serve"]}])}
+
+    assert edited(catalog, before, before) == []
+    assert edited(catalog, before, after) == [
+        "inference.template.spec.containers[0].image: is required"
+    ]
 
 
 # --- edits --------------------------------------------------------------------------------------

@@ -31,9 +31,10 @@ def verdict(
     cluster: Cluster, document: JsonObject, namespace: str, *options: str
 ) -> tuple[bool, list[str], list[str]]:
     """Return whether it would be created, what it is refused for, and the warnings."""
+    meta = {key: document["metadata"].get(key) for key in ("name", "annotations")}
     done = cluster.attempt(
         *("kubectl", "create", "-f", "-", "-n", namespace, *(options or ("--dry-run=server",))),
-        given=json.dumps({**document, "metadata": {"name": document["metadata"]["name"]}}),
+        given=json.dumps({**document, "metadata": meta}),
     )
     return done.returncode == 0, DENIED.findall(done.stderr), WARNED.findall(done.stderr)
 
@@ -115,7 +116,10 @@ def test_what_asks_for_nothing_new_always_passes(cluster: Cluster, namespace: st
 
     assert (passed, gone.returncode) == ([0, 0, 0], 0)
     assert DENIED.findall(asked.stderr) == [
-        "inference.preset.name: no preset is called 'phi-44'; 'metakaito presets' lists them"
+        (
+            "inference.preset.name: no preset is called 'phi-44': use one that 'metakaito presets' "
+            "lists"
+        )
     ]
 
 
