@@ -315,35 +315,42 @@ def output_problems(destination: DataDestination) -> Iterator[Problem]:
 
 
 def type_problems(instance_type: str, catalog: Catalog, *, gpu: bool) -> Iterator[Problem]:
-    """Check that the instance type is known, or of a family where Kaito knows none by name."""
+    """Check that the instance type is known and will do, or is one that may be accepted unknown."""
     row = catalog.instance_types.get(instance_type)
-    cloud = catalog.provisioning.cloud.value
+    if row is None:
+        yield from unlisted_problems(instance_type, catalog, gpu=gpu)
+        return
+    if gpu and row.gpuResource != names.GPU:
+        yield Problem(
+            field="resource.instanceType",
+            message=f"{instance_type} has {row.gpuModel or row.gpuResource}, and the images of the "
+            f"presets need {names.GPU}: choose an instance type with NVIDIA GPUs",
+        )
+    if row.is_arm:
+        yield from arm_problems(row, catalog.provisioning.provisioner)
+
+
+def unlisted_problems(instance_type: str, catalog: Catalog, *, gpu: bool) -> Iterator[Problem]:
+    """Refuse a type that is in no table, but for families of which Kaito knows none by name."""
     spelled = {name.lower(): name for name in catalog.instance_types}.get(instance_type.lower())
-    if row is None and spelled is not None:
+    if spelled is not None:
         yield Problem(
             field="resource.instanceType", message=f"is {instance_type}, is spelled {spelled}"
         )
-    elif row is None and instance_type.startswith(UNLISTED_CPU_FAMILY):
+    elif instance_type.startswith(UNLISTED_CPU_FAMILY):
         if gpu:
             yield Problem(
                 field="resource.instanceType",
                 message=f"{instance_type} is of a family without GPUs, and a preset needs one: "
                 "choose one that 'metakaito instance-types' lists",
             )
-    elif row is None and not instance_type.startswith(UNLISTED_GPU_FAMILY):
+    elif not instance_type.startswith(UNLISTED_GPU_FAMILY):
         yield Problem(
             field="resource.instanceType",
-            message=f"no instance type of {cloud} is called {instance_type!r}: "
+            message=f"no instance type of {catalog.provisioning.cloud.value} is called "
+            f"{instance_type!r}: "
             f"{instead(instance_type, catalog.instance_types, 'metakaito instance-types')}",
         )
-    elif row is not None and gpu and row.gpuResource != names.GPU:
-        yield Problem(
-            field="resource.instanceType",
-            message=f"{instance_type} has {row.gpuModel or row.gpuResource}, and the images of the "
-            f"presets need {names.GPU}: choose an instance type with NVIDIA GPUs",
-        )
-    if row is not None and row.is_arm:
-        yield from arm_problems(row, catalog.provisioning.provisioner)
 
 
 def arm_problems(row: InstanceType, provisioner: Provisioner) -> Iterator[Problem]:
