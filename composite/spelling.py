@@ -2,8 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from math import inf
 
 MOST = 3
+# What is shorter is in too many names, or only at the beginning of those that are meant.
+SHORTEST = 3
+# A beginning that more names share says nothing of which of them was meant.
+FEW = 6
 # No name that we know is as long, and to compare takes the product of both lengths.
 LONGEST = 253
 
@@ -14,14 +19,37 @@ def nearest(name: str, known: Iterable[str]) -> tuple[str, ...]:
 
     Letters and digits count, and what stands behind the last ``/``: ``phi3`` and
     ``microsoft/Phi-3-mini`` mean names that begin with ``phi-3``. Names that hold all of it come
-    before, and keep out, those that only look like it.
+    before, and keep out, those that begin alike, and these those that only look like it.
     """
-    wanted = bare(name[:LONGEST].rpartition("/")[2])
+    wanted = bare(name[:LONGEST].rstrip("/").rpartition("/")[2])
     by_bare = {bare(each): each for each in known}
-    holding = [(each.find(wanted), len(each), each) for each in by_bare if wanted in each]
-    found = [each for _, _, each in sorted(holding)] if wanted else []
-    like = found or get_close_matches(wanted, by_bare, n=MOST, cutoff=0.6)
-    return tuple(by_bare[each] for each in like[:MOST])
+    found = (
+        holding(wanted, by_bare)
+        or beginning_alike(wanted, by_bare)
+        or get_close_matches(wanted, by_bare, n=MOST, cutoff=0.6)
+    )
+    return tuple(by_bare[each] for each in found[:MOST])
+
+
+def holding(wanted: str, known: Iterable[str]) -> list[str]:
+    """Return the names that hold all of a word, those that begin with it and short ones first."""
+    latest = inf if len(wanted) >= SHORTEST else 0
+    places = [(each.find(wanted), len(each), each) for each in known if wanted in each]
+    return [each for place, _, each in sorted(places) if place <= latest and len(wanted) > 1]
+
+
+def beginning_alike(wanted: str, known: Iterable[str]) -> list[str]:
+    """
+    Return the names that share the longest beginning with a word, if they are few.
+
+    No beginning ends within a number: 80 is not like 8.
+    """
+    names = [*known]
+    lengths = range(len(wanted) - 1, SHORTEST - 1, -1)
+    for length in (each for each in lengths if not wanted[each - 1 : each + 1].isdigit()):
+        if found := [each for each in names if each.startswith(wanted[:length])]:
+            return sorted(found, key=lambda each: (len(each), each)) if len(found) <= FEW else []
+    return []
 
 
 def bare(name: str) -> str:

@@ -108,6 +108,13 @@ class WorkspacePreview(Value):
         return tuple(dict.fromkeys(pod for each in self.changes for pod in each.restarts))
 
 
+class UnlistedWorkspace(Value):
+    """A Workspace that is there, and in no file any more."""
+
+    namespace: str
+    name: str
+
+
 class Total(Value):
     """Sums over all Workspaces."""
 
@@ -128,6 +135,11 @@ class Preview(Value):
         default=(), description="What applying the files itself writes: the user's own objects."
     )
     workspaces: tuple[WorkspacePreview, ...]
+    unlisted: tuple[UnlistedWorkspace, ...] = Field(
+        default=(),
+        description="Workspaces of the base that are in no file any more: a plan deletes nothing, "
+        "and their nodes stay until somebody does.",
+    )
     total: Total
     currency: str | None = Field(default=None, description="Of the prices; null without prices.")
 

@@ -51,6 +51,7 @@ FETCHES_WEIGHTS = "is the name of the step that fetches the weights: use another
 # Azure's GPU (N) and general (D) families: Kaito takes any of them, even one it does not know.
 UNLISTED_GPU_FAMILY = "Standard_N"
 UNLISTED_CPU_FAMILY = "Standard_D"
+TYPES_LISTED = "metakaito instance-types"
 
 
 def read_spec(written: JsonObject) -> WorkspaceSpec:
@@ -319,15 +320,29 @@ def type_problems(instance_type: str, catalog: Catalog, *, gpu: bool) -> Iterato
     row = catalog.instance_types.get(instance_type)
     if row is None:
         yield from unlisted_problems(instance_type, catalog, gpu=gpu)
-        return
+    else:
+        yield from listed_problems(row, catalog, gpu=gpu)
+
+
+def listed_problems(row: InstanceType, catalog: Catalog, *, gpu: bool) -> Iterator[Problem]:
+    """Refuse a type whose GPUs or CPUs will not do."""
     if gpu and row.gpuResource != names.GPU:
         yield Problem(
             field="resource.instanceType",
-            message=f"{instance_type} has {row.gpuModel or row.gpuResource}, and the images of the "
+            message=f"{row.name} has {row.gpuModel or row.gpuResource}, and the images of the "
             f"presets need {names.GPU}: choose an instance type with NVIDIA GPUs",
         )
     if row.is_arm:
         yield from arm_problems(row, catalog.provisioning.provisioner)
+
+
+def possible_types(catalog: Catalog, *, gpu: bool) -> list[str]:
+    """Return the listed types that are neither refused nor warned of for what they are."""
+    return [
+        name
+        for name, row in catalog.instance_types.items()
+        if not row.is_arm and not any(listed_problems(row, catalog, gpu=gpu))
+    ]
 
 
 def unlisted_problems(instance_type: str, catalog: Catalog, *, gpu: bool) -> Iterator[Problem]:
@@ -349,7 +364,7 @@ def unlisted_problems(instance_type: str, catalog: Catalog, *, gpu: bool) -> Ite
             field="resource.instanceType",
             message=f"no instance type of {catalog.provisioning.cloud.value} is called "
             f"{instance_type!r}: "
-            f"{instead(instance_type, catalog.instance_types, 'metakaito instance-types')}",
+            f"{instead(instance_type, possible_types(catalog, gpu=gpu), TYPES_LISTED)}",
         )
 
 
@@ -362,8 +377,8 @@ def arm_problems(row: InstanceType, provisioner: Provisioner) -> Iterator[Proble
     if provisioner is Provisioner.MACHINE:
         yield Problem(
             field="resource.instanceType",
-            message=f"{row.name} has Arm CPUs, and a Machine asks for amd64, so no node would "
-            "come: choose a type with x86 CPUs",
+            message=f"{row.name} has Arm CPUs, and a Machine asks for amd64, so no new node "
+            "would come: choose a type with x86 CPUs",
         )
 
 
@@ -523,7 +538,7 @@ def notes(spec: WorkspaceSpec, catalog: Catalog) -> Iterator[str]:
     if row is None and not instance_type.startswith(UNLISTED_CPU_FAMILY):
         yield (
             f"resource.instanceType: {instance_type} is not in the table of {cloud}"
-            f"{meant(nearest(instance_type, catalog.instance_types))}, "
+            f"{meant(nearest(instance_type, possible_types(catalog, gpu=preset is not None)))}, "
             "so nothing is known of its GPUs and whether the model fits"
         )
     later = list(fit_problems(preset, spec.resource, catalog))

@@ -4,6 +4,7 @@ The parts of a user's pod template that are looked at; the rest is passed on as 
 Source: https://kubernetes.io/docs/reference/generated/kubernetes-api/v1.33/#podtemplatespec-v1-core
 """
 
+import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Annotated, Any, NamedTuple
@@ -15,6 +16,8 @@ from composite.workspace.pod_fields import TEMPLATE, fields_of
 
 # No field's name is half as long; what is longer is somebody's mistake, and is not shown whole.
 LONGEST_FIELD = 63
+# Such as line breaks and "; ", which divides sentences: of these no field's name has any.
+ODD = re.compile(r"[^\w./-]")
 
 
 def _no_boolean(amount: object) -> object:
@@ -125,7 +128,7 @@ class UnknownField(NamedTuple):
 
     @property
     def meant(self) -> list[str]:
-        """The field that is likely meant, if there is one, of those that are not written there."""
+        """The field that is likely meant, if there is one, of those that hold nothing there."""
         return get_close_matches(self.name, self.possible, n=1)
 
 
@@ -142,9 +145,9 @@ def unknown_in(value: Any, kind: str, place: str) -> Iterator[UnknownField]:  # 
     elif isinstance(value, dict):
         known = fields_of(kind)
         if value.keys() - known.keys():
-            possible = tuple(name for name in known if name not in value)
+            possible = tuple(name for name in known if not value.get(name))
             for name in sorted(value.keys() - known.keys()):
-                yield UnknownField(place, name[:LONGEST_FIELD], possible)
+                yield UnknownField(place, ODD.sub("?", name[:LONGEST_FIELD]), possible)
         for name, item in value.items():
             if (inner := known.get(name)) and item:
                 yield from unknown_in(item, inner, inside(place, name))

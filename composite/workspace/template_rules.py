@@ -7,6 +7,7 @@ Source of what is required: pkg/apis/core/validation/validation.go of Kubernetes
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
@@ -40,8 +41,8 @@ def template_problems(template: JsonObject, accepted: JsonObject | None) -> Iter
     Deployment was never made, and nothing is gained by saying no to the Workspace.
     """
     if found := list(shape_problems(template, is_new=template != accepted)):
-        unknown = tuple(islice(unknown_fields(template), MOST_UNKNOWN))
-        yield from (with_misspelling(problem, unknown) for problem in found)
+        misspelt = [*map(misspelling, islice(unknown_fields(template), MOST_UNKNOWN))]
+        yield from (with_misspelling(problem, misspelt) for problem in found)
 
 
 def shape_problems(template: JsonObject, *, is_new: bool) -> Iterator[Problem]:
@@ -76,12 +77,23 @@ def shape_problems(template: JsonObject, *, is_new: bool) -> Iterator[Problem]:
     yield from twin_problems(f"{TEMPLATE_FIELD}.spec.volumes", read.spec.volumes, "name")
 
 
-def with_misspelling(problem: Problem, unknown: Sequence[UnknownField]) -> Problem:
+class Misspelling(NamedTuple):
+    """A name that is no field, and how the paths of those begin that it may have been meant for."""
+
+    name: str
+    meant: tuple[str, ...]
+
+
+def misspelling(unknown: UnknownField) -> Misspelling:
+    """Return what an unknown field may have been meant for."""
+    place = inside(TEMPLATE_FIELD, unknown.place) if unknown.place else TEMPLATE_FIELD
+    return Misspelling(unknown.name, tuple(f"{place}.{word}" for word in unknown.meant))
+
+
+def with_misspelling(problem: Problem, misspelt: Sequence[Misspelling]) -> Problem:
     """Return a problem that names the word which is written where its field lacks, if one is."""
-    for each in unknown:
-        place = inside(TEMPLATE_FIELD, each.place) if each.place else TEMPLATE_FIELD
-        likely = each.meant if problem.field.startswith(f"{place}.") else []
-        if any(f"{problem.field}.".startswith(f"{place}.{word}.") for word in likely):
+    for each in misspelt:
+        if any(f"{problem.field}.".startswith(f"{field}.") for field in each.meant):
             message = f"{problem.message}: {each.name!r} is no field"
             return Problem(field=problem.field, message=message)
     return problem

@@ -102,11 +102,17 @@ def configmap_at(directory: PurePosixPath, hooks: Hooks) -> tuple[JsonObject, Pu
     """Return which ConfigMap is mounted at a directory or above it, and where in it that is."""
     volumes = hooks.workload["spec"]["template"]["spec"].get("volumes") or ()
     sources = {each["name"]: each.get("configMap") for each in volumes}
-    for mount in hooks.container.get("volumeMounts") or ():
-        source = sources.get(mount["name"])
-        if source and not mount.get("subPath") and directory.is_relative_to(mount["mountPath"]):
-            return source, directory.relative_to(mount["mountPath"])
-    return None
+    mounts = [
+        (PurePosixPath(each["mountPath"]), each)
+        for each in hooks.container.get("volumeMounts") or ()
+        if directory.is_relative_to(each["mountPath"])
+    ]
+    if not mounts:
+        return None
+    # One below another hides it.
+    path, mount = max(mounts, key=lambda found: len(found[0].parts))
+    source = sources.get(mount["name"])
+    return (source, directory.relative_to(path)) if source and not mount.get("subPath") else None
 
 
 def files_of(source: JsonObject, held: Mapping[str, str]) -> dict[PurePosixPath, str]:

@@ -76,7 +76,7 @@ def installed_in(api: Api, usual: Settings) -> Iterator[Installed]:
     files = presets_of(hooks, snapshot)
     if files is None:
         snapshot.note("only the presets of this version are known: give the others with --presets")
-    with tempfile.TemporaryDirectory(prefix="metakaito-presets-") as folder:
+    with tempfile.TemporaryDirectory(prefix="presets-of-the-cluster-") as folder:
         write_presets(files or {}, Path(folder))
         settings = with_presets(found, Path(folder)) if files else found
         yield Installed(settings, tuple(snapshot.notes))

@@ -305,7 +305,7 @@ def test_a_price_of_no_instance_type_is_warned_of(run: Run, prices: Path) -> Non
     assert result.code == 0
     assert result.err.startswith(
         "mine.yaml: warning: hourly: no instance type of aws is called 'g5.12xlrge': "
-        "use g5.12xlarge, "
+        "use g5.12xlarge or another "
     )
 
 

@@ -125,7 +125,7 @@ def test_says_that_a_machine_gets_no_node_with_arm_cpus(run: Run) -> None:
         2,
         (
             f"{name}resource.instanceType: g5g.xlarge has Arm CPUs, and a Machine asks for amd64, "
-            "so no node would come: choose a type with x86 CPUs\n"
+            "so no new node would come: choose a type with x86 CPUs\n"
         ),
         "",
     )

@@ -33,6 +33,8 @@ ROW: JsonObject = {
 WANTED = QUICK_START.replace("phi-3-mini-4k-instruct", "our-own").replace(
     "Standard_NC6s_v3", "Standard_Own"
 )
+OUTER = '{"name": "outer", "mountPath": "/etc/metakaito"}'
+EMPTY = '{"name": "outer", "configMap": {"name": "of-somebody-else"}}'
 
 
 @pytest.fixture(scope="module")
@@ -139,3 +141,14 @@ def test_hooks_of_another_version_are_told(
     assert said.endswith(
         f" is of metakaito 0.0.9, and this is {installed()}: what it would do may differ\n"
     )
+
+
+def test_the_innermost_mount_is_what_the_hooks_see(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, release: list[JsonObject]
+) -> None:
+    hidden = changed(release, "Deployment", '"volumeMounts": [', f'"volumeMounts": [{OUTER}, ')
+    other = changed(hidden, "Deployment", '"volumes": [', f'"volumes": [{EMPTY}, ')
+
+    code, said, _ = planned(run, folder, monkeypatch, other)
+
+    assert (code, said) == (3, "")

@@ -252,7 +252,7 @@ def test_then_nothing_is_answered_so_that_nothing_is_deleted(catalog: Catalog) -
 
     assert str(caught.value) == (
         "what was accepted cannot be planned any more: inference.preset.name: no preset is called "
-        "'phi-3-mini-4k-instruct': use one that 'metakaito presets' lists"
+        "'phi-3-mini-4k-instruct': use phi-2 or another that 'metakaito presets' lists"
     )
 
 

@@ -6,7 +6,7 @@ metakaito says no and Kaito yes, or the other way round, the row says why. Kaito
 tuning are in test_tuning_rules.py.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import pytest
 
@@ -286,9 +286,22 @@ def test_each_cloud_has_its_own_instance_types() -> None:
 
 
 ARM = (
-    "resource.instanceType: g5g.xlarge has Arm CPUs, and a Machine asks for amd64, so no node "
-    "would come: choose a type with x86 CPUs"
+    "resource.instanceType: g5g.xlarge has Arm CPUs, and a Machine asks for amd64, so no new "
+    "node would come: choose a type with x86 CPUs"
 )
+
+
+@pytest.mark.parametrize("make_catalog", [load_catalog, lambda cloud: on_aws(load_catalog(cloud))])
+def test_no_type_is_advised_that_would_be_refused(
+    make_catalog: Callable[[Cloud], Catalog],
+) -> None:
+    aws = make_catalog(Cloud.AWS)
+
+    [found] = said(aws, resource=a_resource(instanceType="g5"))
+    advised = found.partition(": use ")[2].partition(" or another")[0].split(", ")
+
+    assert advised[0] == "g5.xlarge"
+    assert [said(aws, resource=a_resource(instanceType=name)) for name in advised] == [[], [], []]
 
 
 @pytest.mark.parametrize("inference", [a_preset(), a_template()], ids=["preset", "template"])
@@ -948,6 +961,32 @@ def test_the_word_in_the_place_of_a_field_that_lacks_is_named(
     catalog: Catalog, template: JsonObject, expected: str
 ) -> None:
     assert said(catalog, inference={"template": template}) == [f"inference.template.{expected}"]
+
+
+def test_what_was_meant_is_looked_for_once_however_many_fields_lack(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def noted(word: str, possible: Sequence[str], **_: object) -> list[str]:
+        asked.append(word)
+        return [*possible][:1]
+
+    monkeypatch.setattr("composite.workspace.template.get_close_matches", noted)
+    template = {"spec": {"contaners": [], "volums": [], "containers": [{"name": "a"}] * 50}}
+
+    assert len(said(catalog, inference={"template": template})) == 51
+    assert asked == ["contaners", "volums"]
+
+
+def test_a_name_of_no_field_cannot_make_another_line_or_sentence(catalog: Catalog) -> None:
+    odd = {"a; b": 1, "x\ny.yaml:1: other": 1, "\x1b[2J": 1}
+    spec = a_spec(inference=a_template(containers=[a_container(**odd)]))
+
+    assert [note.partition(": Kubernetes")[0] for note in notes(spec, catalog)] == [
+        f"inference.template.spec.containers[0].{name}"
+        for name in ("??2J", "a??b", "x?y.yaml?1??other")
+    ]
 
 
 def test_a_template_that_was_accepted_without_an_image_stays_accepted(catalog: Catalog) -> None:
