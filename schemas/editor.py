@@ -12,6 +12,7 @@ from composite.crd import RULES, Schema, children, ordered, written_out
 from composite.names import API_VERSION, KIND
 from composite.workspace.api import (
     LABEL_KEY_PATTERN,
+    LABEL_VALUE_PATTERN,
     NAME_PATTERN,
     PATTERN_WORDS,
     WorkspaceSpec,
@@ -157,7 +158,19 @@ def metadata_schema() -> Schema:
                 "patternErrorMessage": "must be the name of a namespace: lower-case letters, "
                 "digits and '-', at most 63",
             },
-            "labels": {"description": "Labels by key.", **TEXTS},
+            "labels": {
+                "description": "Labels by key.",
+                "type": "object",
+                "propertyNames": {
+                    "pattern": LABEL_KEY_PATTERN,
+                    "patternErrorMessage": PATTERN_WORDS[LABEL_KEY_PATTERN],
+                },
+                "additionalProperties": {
+                    "type": "string",
+                    "pattern": LABEL_VALUE_PATTERN,
+                    "patternErrorMessage": PATTERN_WORDS[LABEL_VALUE_PATTERN],
+                },
+            },
             "annotations": {"description": "Annotations by key.", **TEXTS},
         },
     }

@@ -266,6 +266,10 @@ def _of_another_type(at: At, value: object, schema: Schema) -> list[Finding]:
     wanted, advice = TYPES[schema["type"]]
     if "properties" in schema:
         advice = f"write its fields below it: {', '.join(schema['properties'])}"
+    elif isinstance(value, dict | list) and schema["type"] not in ("array", "object"):
+        advice = "write one value"
+    elif isinstance(value, float) and schema["type"] == "integer":
+        advice = "leave the fraction out"
     message = f"must be {wanted}, is {_said(value)}: {advice}"
     return [Finding(at=at, message=message, kind="type")]
 

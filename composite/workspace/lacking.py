@@ -78,7 +78,9 @@ def nobody(
     wrong = [f"{n.name} ({n.instance_type or 'unknown type'})" for n in mine]
     found = f"; nodes with these labels: {', '.join(wrong)}" if wrong else ""
     owned = f"; nodes of other Workspaces: {', '.join(others)}" if others else ""
+    nodes = "existing nodes" if resource.count > 1 else "existing node"
+    are = "are" if resource.count > 1 else "is"
     yield (
-        f"{meta.name} needs {resource.count} existing nodes with the labels {labels} that are of "
+        f"{meta.name} needs {resource.count} {nodes} with the labels {labels} that {are} of "
         f"instance type {resource.instanceType} or named in resource.preferredNodes{found}{owned}"
     )

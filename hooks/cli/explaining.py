@@ -28,6 +28,9 @@ from hooks.settings import Settings, variable
 NOT_SET = " (not set)"
 # What is more than one field.
 WHOLE = "the spec"
+ALL_FIELDS = "'metakaito explain FILE' prints all fields"
+# So many fields are named that may have been meant.
+MOST = 3
 
 
 class Field(NamedTuple):
@@ -169,9 +172,9 @@ def only(children: Iterable[Child], field: str) -> list[Child]:
     )
     every_path = [*known, *(path.partition(".")[2] for path in known)]
     ends = [path for path in known if re.sub(r"\W", ".", path).endswith(f".{field}")]
-    near = get_close_matches(field, ends or outer(every_path), n=1) or ends[:1]
+    near = sorted(ends, key=len)[:MOST] or get_close_matches(field, outer(every_path), n=1)
     kinds = ", ".join(dict.fromkeys(child.content["kind"] for child in every))
-    hint = f"did you mean {near[0]}?" if near else "'metakaito explain FILE' prints all fields"
+    hint = f"did you mean {' or '.join(near)}?" if near else ALL_FIELDS
     raise Failed(f"--field {field}: nothing here has it ({kinds}); {hint}")
 
 

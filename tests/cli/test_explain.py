@@ -143,6 +143,18 @@ def test_a_first_guess_is_told_the_nearest(run: Run, field: str, meant: str) -> 
     assert f"did you mean {meant}" in run("explain", "phi.yaml", "--field", field).err
 
 
+def test_where_several_fields_have_the_name_they_are_told_the_outer_ones_first(run: Run) -> None:
+    adapter = Path(__file__).parents[2] / "examples/plan/adapter.yaml"
+
+    said = run("explain", str(adapter), "--field", "image").err
+
+    assert said.endswith(
+        "; did you mean Deployment.spec.template.spec.containers[0].image or "
+        "Deployment.spec.template.spec.initContainers[0].image or "
+        "ControllerRevision.data.inference.adapters[0].source.image?\n"
+    )
+
+
 def test_a_workspace_that_is_refused_is_refused_as_render_does(run: Run) -> None:
     result = run("explain", str(REFUSED))
 

@@ -630,7 +630,7 @@ def test_says_what_a_node_would_need_that_is_brought(world: list[JsonObject], hi
 
     assert plan.lacking == (
         (
-            "phi needs 1 existing nodes with the labels apps=phi-3 that are of instance type "
+            "phi needs 1 existing node with the labels apps=phi-3 that is of instance type "
             f"Standard_NC6s_v3 or named in resource.preferredNodes{hint}"
         ),
     )

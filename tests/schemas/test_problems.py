@@ -90,6 +90,14 @@ MISTAKES: dict[str, tuple[JsonObject, list[str]]] = {
             "metadata"),
         ],
     ),
+    "a number with a fraction": (
+        changed(SMALL, "resource.count", 1.5),
+        ["resource.count: must be a whole number, is the number 1.5: leave the fraction out"],
+    ),
+    "a list of one name": (
+        changed(SMALL, "inference.preset.name", ["phi-2"]),
+        ["inference.preset.name: must be text, is a list: write one value"],
+    ),
     "a number in words": (
         changed(SMALL, "resource.count", "two"),
         [
@@ -177,6 +185,15 @@ MISTAKES: dict[str, tuple[JsonObject, list[str]]] = {
         [
             ("metadata.name: a DNS label of at most 63 characters that starts with a letter is "
             "needed, for it names a Service and a container"),
+        ],
+    ),
+    "labels that no object can have": (
+        changed(SMALL, "metadata.labels", {"team": "bad value!", "a b": "x", "fine/one": ""}),
+        [
+            ("metadata.labels[a b]: must be a label's name, for example apps or "
+            "example.com/team; is the text 'a b'"),
+            ("metadata.labels.team: must be a label's value: letters, digits, '-', '_' and '.' "
+            "between letters or digits, at most 63; is the text 'bad value!'"),
         ],
     ),
     "no node": (
