@@ -24,12 +24,15 @@ PORT = "PORT"
 OF_TESTS = "TEST_"
 
 # How alike a name has to be to be the one that was meant; without the prefix, which all share.
-ALIKE = 0.5
+# With 0.5 VERSION would be PROVISIONER, and EXPORT RECORD.
+ALIKE = 0.6
 
 
 def misspelt(environment: Mapping[str, str], prefix: str, known: Sequence[str]) -> Iterator[str]:
     """
     Yield a line for each variable that is no setting, and nobody else's either.
+
+    An empty one says nothing, as an empty setting does.
 
     Args:
         environment: All variables.
@@ -38,7 +41,7 @@ def misspelt(environment: Mapping[str, str], prefix: str, known: Sequence[str]) 
 
     """
     for variable, value in sorted(environment.items()):
-        if variable in known:
+        if variable in known or not value:
             continue
         if variable.upper() in known:
             yield f"{variable}: there is no such setting; did you mean {variable.upper()}?"
@@ -59,14 +62,22 @@ def is_of_others(name: str, value: str) -> bool:
 
 
 def hint(variable: str, prefix: str, known: Iterable[str]) -> str:
-    """Return which setting was meant, or all of them where none is like it."""
+    """
+    Return which setting was meant, or all of them where none is like it.
+
+    A word of a setting's name comes first: KIND is more like BIND than like NODE_CLASS_KIND.
+    """
     name, names = variable.removeprefix(prefix), [each.removeprefix(prefix) for each in known]
     if name == PORT:
         return f"did you mean {prefix}BIND, such as :8080?"
-    near = get_close_matches(name.upper(), names, n=1, cutoff=ALIKE)
-    return f"did you mean {prefix}{near[0]}?" if near else f"after {prefix} comes {one_of(names)}"
+    word = name.upper()
+    meant = [each for each in names if f"_{word}_" in f"_{each}_"]
+    meant = meant or get_close_matches(word, names, n=1, cutoff=ALIKE)
+    if meant:
+        return f"did you mean {one_of([f'{prefix}{each}' for each in meant])}?"
+    return f"after {prefix} comes {one_of(names)}"
 
 
 def one_of(names: Sequence[str]) -> str:
     """Return a choice in words."""
-    return f"{', '.join(names[:-1])} or {names[-1]}"
+    return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))

@@ -28,15 +28,17 @@ SETTINGS_INTRODUCTION = """\
 Variables of the environment of `metakaito serve`. A variable that is absent or empty has its
 default; a value that cannot be used stops the start with one line and exit code 2.
 
-So does a variable `METAKAITO_...` that is not on this page: its line names the setting that was
-meant. Every command that reads settings refuses it in the same words. Passed over is what others
-read:
+So does a variable `METAKAITO_...` that is not on this page and not empty: its line names the
+setting that was meant. Every command that reads settings refuses it in the same words. Passed over
+is what others read:
 
 * what Kubernetes gives every container for a Service whose name begins with `metakaito`, such as
   `METAKAITO_PORT_8080_TCP_ADDR` and `METAKAITO_HOOKS_SERVICE_HOST`: whatever has `_SERVICE_HOST`,
   `_SERVICE_PORT` or `_PORT` in its name. (`METAKAITO_PORT` only with a URL: a Service's is
   `tcp://10.0.0.1:8080`. A plain number was meant for `METAKAITO_BIND`.)
-* the settings of [the model server](../runtime.md), such as `METAKAITO_ADAPTER_PATH`
+* the settings of [the model server](../runtime.md), which whoever tries it has in a shell:
+  `METAKAITO_ADAPTER_PATH` and others, `METAKAITO_HOST` among them. Where the hooks listen is
+  `METAKAITO_BIND`.
 * `METAKAITO_TEST_...`, of metakaito's own tests
 """
 DEVIATIONS_INTRODUCTION = """\

@@ -138,13 +138,19 @@ def main(arguments: Sequence[str] | None = None, program: str = PROGRAM) -> None
 
 
 def write_utf8() -> None:
-    """Write UTF-8 into files and pipes, as kubectl does; to a terminal only what it can show."""
-    for stream in (sys.stdout, sys.stderr):
+    r"""
+    Write UTF-8 into files and pipes, as kubectl does; to a terminal only what it can show.
+
+    What stands for a byte of a file name that is not UTF-8 goes out as that byte, so that another
+    program finds the file, and in a message as ``\udcff``, so that it can be read.
+    """
+    for stream, errors in ((sys.stdout, "surrogateescape"), (sys.stderr, "backslashreplace")):
         if isinstance(stream, TextIOWrapper):
             if stream.isatty():
                 stream.reconfigure(errors="replace")
             else:
-                stream.reconfigure(encoding="utf-8")
+                # Without errors an encoding brings "strict" with it, whatever there was before.
+                stream.reconfigure(encoding="utf-8", errors=errors)
 
 
 def run(arguments: Sequence[str] | None = None, program: str = PROGRAM) -> int:

@@ -20,6 +20,7 @@ from hooks.cli.errors import Failed
 from presets.safe_loader import SafeLoader
 
 STANDARD_INPUT = "-"
+LIST = "List"
 # How a file is called that may hold objects, as kubectl has it.
 ENDINGS = (".yaml", ".yml", ".json")
 
@@ -312,7 +313,7 @@ def _said(value: Any) -> str:  # noqa: ANN401  (what YAML gave)
 def _members(manifest: Manifest) -> Iterator[Manifest]:
     """Yield the objects of a List, or the one object that it is not a List of."""
     file, line, content = manifest
-    if not is_list(content.get("kind"), content.get("items")):
+    if not is_list(content.get("kind"), content.get("items"), named="name" in _metadata(content)):
         yield manifest
         return
     items = content.get("items")
@@ -321,14 +322,55 @@ def _members(manifest: Manifest) -> Iterator[Manifest]:
     if not isinstance(items, list):
         raise Failed(f"{file}:{line}: items: must be a list of objects")
     for item in items:
-        yield from _members(Manifest(file, line, _object(file, line, item)))
+        yield from _members(Manifest(file, line, member_of(content, _object(file, line, item))))
 
 
-def is_list(kind: object, items: object) -> bool:
+def _metadata(content: JsonObject) -> JsonObject:
+    """Return the metadata of an object, nothing where they are none."""
+    found = content.get("metadata")
+    return found if isinstance(found, dict) else {}
+
+
+def is_list(kind: object, items: object, *, named: bool) -> bool:
     """
     Whether an object holds others: a List of kubectl, or a WorkspaceList of the API server.
 
-    The list that a KRM function gets is for that function: nobody applies it.
+    A resource of somebody else may be called AllowList and have items, too: it has a name, which
+    the API server's lists never have, or its items are no objects. The list that a KRM function
+    gets is for that function: nobody applies it.
+
+    Args:
+        kind: What it says it is.
+        items: What it has under that name: values, or nodes of YAML.
+        named: Whether its metadata have a name.
+
     """
-    named = isinstance(kind, str) and kind.endswith("List") and kind != "ResourceList"
-    return kind == "List" or (named and isinstance(items, list))
+    if kind == LIST:
+        return True
+    return (
+        isinstance(kind, str)
+        and kind.endswith(LIST)
+        and kind != "ResourceList"
+        and not named
+        and isinstance(items, list)
+        and all(isinstance(each, dict | yaml.MappingNode) for each in items)
+    )
+
+
+def member_of(listed: Mapping[str, Any], item: JsonObject) -> JsonObject:
+    """
+    Return an object of a list; in a list of one kind the API server leaves out what they all are.
+
+    Source: ``decodeToList`` of
+    https://github.com/kubernetes/apimachinery/blob/v0.31.0/pkg/apis/meta/v1/unstructured/helpers.go
+
+    Args:
+        listed: The list, of which ``apiVersion`` and ``kind`` are read; nothing for no list.
+        item: What it says of the object.
+
+    """
+    version, kind = listed.get("apiVersion"), str(listed.get("kind") or "").removesuffix(LIST)
+    if not version or not kind or (item.get("apiVersion") and item.get("kind")):
+        return item
+    what = {"apiVersion": version, "kind": kind}
+    return {**what, **item, **what}

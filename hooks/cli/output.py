@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # A command stays on one line, however long it is.
 ENDLESS = 1 << 20
+# Half of a character, or what stands for a byte of a file name that is not UTF-8.
+SURROGATE = re.compile("[\ud800-\udfff]")
 
 # Text that PyYAML writes plainly, and kubectl would read as a boolean or a number.
 MISREAD = (
@@ -72,8 +74,9 @@ def writing_told() -> Iterator[None]:
 
 
 def as_json(value: object) -> str:
-    """Return JSON for people and machines alike."""
-    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    """Return JSON for people and machines alike; what UTF-8 has no bytes for is escaped."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    return SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
 
 
 def as_yaml(documents: Iterable[object]) -> str:

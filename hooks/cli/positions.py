@@ -1,7 +1,7 @@
 """On which line of a file a field is written."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import yaml
 
@@ -10,12 +10,14 @@ from hooks.cli.files import (
     STANDARD_INPUT,
     Manifest,
     is_list,
+    member_of,
     read_text,
     value_of,
     yaml_errors_told,
     yaml_nodes,
 )
 
+NO_LIST: Mapping[str, str] = {}
 NUMBER = re.compile(r"\[(\d+)\]\.?")
 
 
@@ -48,18 +50,31 @@ def field_line(documents: Iterable[yaml.Node], manifest: Manifest, field: str) -
     return manifest.line
 
 
-def node_of(node: yaml.Node, manifest: Manifest) -> yaml.Node | None:
-    """Return where an object is written: the document, or the member of a List that says this."""
+def node_of(
+    node: yaml.Node, manifest: Manifest, listed: Mapping[str, str] = NO_LIST
+) -> yaml.Node | None:
+    """
+    Return where an object is written: the document, or the member of a List that says this.
+
+    Args:
+        node: A document, or a member of one.
+        manifest: The object.
+        listed: What the list says it is, of which the node is a member.
+
+    """
     fields = dict(fields_of(node))
     items = fields.get("items")
-    kind = fields.get("kind")
     inside = items.value if isinstance(items, yaml.SequenceNode) else None
-    if isinstance(kind, yaml.ScalarNode) and is_list(kind.value, inside):
-        return next((found for each in inside or () if (found := node_of(each, manifest))), None)
+    own = {key: each.value for key, each in fields.items() if isinstance(each, yaml.ScalarNode)}
+    named = "metadata" in fields and "name" in dict(fields_of(fields["metadata"]))
+    if is_list(own.get("kind"), inside, named=named):
+        within = (node_of(each, manifest, own) for each in inside or ())
+        return next((found for found in within if found), None)
     try:
-        same = value_of(node, manifest.place) == manifest.content
+        said = value_of(node, manifest.place)
     except (Failed, yaml.YAMLError, RecursionError, ValueError):
         return None
+    same = isinstance(said, dict) and member_of(listed, said) == manifest.content
     return node if same else None
 
 

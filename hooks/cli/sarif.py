@@ -84,10 +84,15 @@ def sarif_log(findings: Iterable[Finding], version: str) -> JsonObject:
     }
 
 
+def uri_of(file: str) -> str:
+    """Return the name of a file as a relative URI, whatever bytes it has."""
+    return quote(PurePath(file).as_posix(), errors="surrogateescape")
+
+
 def result(finding: Finding) -> JsonObject:
     """Return one finding in SARIF's words."""
     physical = {
-        "artifactLocation": {"uri": quote(PurePath(finding.file).as_posix())},
+        "artifactLocation": {"uri": uri_of(finding.file)},
         "region": {"startLine": finding.line},
     }
     location: JsonObject = {"physicalLocation": physical}

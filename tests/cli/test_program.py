@@ -129,6 +129,50 @@ def test_what_goes_into_a_file_is_utf8_whatever_the_system_writes(
     assert "GPU memory  [███████" in done.stdout.decode()
 
 
+NOT_UTF8 = b"\xff.yaml"
+# As Python's own defaults have it in a shell of any language, and in one of none.
+LOCALES = {"any": {"LC_ALL": "C.UTF-8"}, "none": {"LC_ALL": "C", "PYTHONUTF8": "0"}}
+
+
+def run_with_bytes(*arguments: str | bytes, **variables: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(  # noqa: S603
+        [sys.executable, "-m", "hooks.cli", *arguments],
+        capture_output=True,
+        env={**os.environ, **variables},  # noqa: TID251  (of the tests)
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_a_file_name_that_is_not_utf8_is_told_on_both_streams(folder: Path, locale: str) -> None:
+    poor = (folder / "phi.yaml").read_bytes().replace(b"NC6s_v3", b"NV6")
+    Path(os.fsdecode(NOT_UTF8)).write_bytes(poor)
+
+    checked = run_with_bytes("check", NOT_UTF8, **LOCALES[locale])
+    missed = run_with_bytes("render", b"no" + NOT_UTF8, **LOCALES[locale])
+
+    assert (checked.returncode, checked.stderr) == (2, b"")
+    assert checked.stdout.startswith(NOT_UTF8 + b":6: workspace-phi-3-mini: resource.instanceType")
+    assert (missed.returncode, missed.stdout, missed.stderr) == (
+        1,
+        b"",
+        b"no\\udcff.yaml: cannot be read: No such file or directory\n",
+    )
+
+
+def test_what_machines_read_is_utf8_though_a_file_name_is_not(folder: Path) -> None:
+    poor = (folder / "phi.yaml").read_bytes().replace(b"NC6s_v3", b"NV6")
+    Path(os.fsdecode(NOT_UTF8)).write_bytes(poor)
+
+    plain = json.loads(run_with_bytes("check", NOT_UTF8, "-o", "json").stdout.decode())
+    sarif = json.loads(run_with_bytes("check", NOT_UTF8, "-o", "sarif").stdout.decode())
+
+    (result,) = sarif["runs"][0]["results"]
+    (location,) = result["locations"]
+    assert {each["file"] for each in plain} == {os.fsdecode(NOT_UTF8)}
+    assert location["physicalLocation"]["artifactLocation"] == {"uri": "%FF.yaml"}
+
+
 def test_without_a_command_it_helps_and_is_not_content(run: Run) -> None:
     result = run()
 

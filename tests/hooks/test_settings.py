@@ -1,10 +1,11 @@
+import re
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
 
 from composite.catalog import Cloud, NodeClass, Provisioner, Provisioning, Runtime
-from hooks.misspelt import OF_THE_RUNTIME, SERVICE_LINK
+from hooks.misspelt import OF_THE_RUNTIME, SERVICE_LINK, hint
 from hooks.settings import (
     VARIABLES,
     InvalidSettings,
@@ -104,10 +105,13 @@ def test_what_serves_tunes_fetches_and_pushes_is_part_of_the_provisioning(
     )
 
 
-def test_an_empty_variable_is_an_absent_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("METAKAITO_WORKERS", "")
+@pytest.mark.parametrize(
+    "name", ["METAKAITO_WORKERS", "METAKAITO_REGISTY", "METAKAITO_PORT", "metakaito_cloud"]
+)
+def test_an_empty_variable_is_an_absent_one(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "")
 
-    assert load_settings().workers == 2
+    assert load_settings() == Settings()
 
 
 @pytest.mark.parametrize(
@@ -253,6 +257,37 @@ def test_says_which_variable_cannot_be_used_and_what_can(
         load_settings()
 
     assert str(caught.value) == message
+
+
+MEANT = {
+    "REGISTY": ["IMAGE_REGISTRY"],
+    "RECORDS": ["RECORD"],
+    "PRESETS_DIR": ["PRESETS"],
+    # A whole word of a name comes before what is like it: BIND, CLOUD, WORKERS.
+    "KIND": ["NODE_CLASS_KIND"],
+    "CLOCK": ["VIRTUAL_CLOCK"],
+    "NETWORKS": ["FETCH_ALLOW_NETWORKS"],
+    "NAME": ["NODE_CLASS_NAME"],
+    "STOP": ["STOP_SECONDS"],
+    # Of several settings.
+    "LOG": ["LOG_LEVEL", "LOG_FORMAT"],
+    "IMAGE": ["IMAGE_REGISTRY", "RUNTIME_IMAGE", "STEPS_IMAGE"],
+    # Of none, though half of it is like PROVISIONER, RECORD, RUNTIME.
+    "VERSION": [],
+    "EXPORT": [],
+    "TIMEOUT": [],
+}
+
+
+@pytest.mark.parametrize(("name", "meant"), MEANT.items(), ids=MEANT)
+def test_a_setting_is_only_hinted_at_where_it_can_have_been_meant(
+    name: str, meant: list[str]
+) -> None:
+    told = hint(f"METAKAITO_{name}", "METAKAITO_", VARIABLES)
+
+    asked = told.removeprefix("did you mean ").removesuffix("?")
+    found = re.split(", | or ", asked) if asked != told else []
+    assert found == [f"METAKAITO_{each}" for each in meant]
 
 
 def test_says_everything_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
