@@ -186,7 +186,9 @@ class InstanceType(Value):
         default="amd64", description="That of its CPUs, as the label kubernetes.io/arch has it."
     )
     source: str = Field(min_length=1, description="Where the row was read.")
-    note: str | None = Field(default=None, description="Why this number, where sources disagree, or what else is known.")
+    note: str | None = Field(
+        default=None, description="Why this number, where sources disagree, or what else is known."
+    )
 
     @property
     def is_arm(self) -> bool:

@@ -1,6 +1,6 @@
 """The work of ``plan --base``: what there would be, had other files been applied in good times."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -9,6 +9,7 @@ import click
 
 from composite.catalog import Catalog
 from composite.models import JsonObject
+from composite.preview.api import UnlistedWorkspace
 from composite.simulate import (
     START,
     Clock,
@@ -95,19 +96,23 @@ def read_world(paths: Iterable[Path], catalog: Catalog, *, recursive: bool) -> W
     return World(accepted, others)
 
 
-def tell_of_missing(there: Sequence[JsonObject], files: Iterable[Manifest]) -> None:
-    """Say which Workspaces are there and in no file any more: a plan deletes nothing."""
+def unlisted_in(
+    there: Iterable[JsonObject], files: Iterable[Manifest]
+) -> tuple[UnlistedWorkspace, ...]:
+    """Return which Workspaces are there and in no file any more: a plan deletes nothing."""
     given = {
         (objects.namespace_of(each.content), name_of(each)) for each in filter(is_workspace, files)
     }
-    for obj in there:
-        place = objects.namespace_of(obj), obj["metadata"]["name"]
-        if objects.kind_key(obj) == objects.WORKSPACE.key and place not in given:
-            click.echo(
-                f"--base: warning: Workspace {'/'.join(place)} is in no file any more: its nodes "
-                "are given back once somebody deletes it, which is not in this plan",
-                err=True,
-            )
+    found = (
+        (objects.namespace_of(obj), obj["metadata"]["name"])
+        for obj in there
+        if objects.kind_key(obj) == objects.WORKSPACE.key
+    )
+    return tuple(
+        UnlistedWorkspace(namespace=namespace, name=name)
+        for namespace, name in found
+        if (namespace, name) not in given
+    )
 
 
 def tell(manifest: Manifest, sentence: str) -> None:

@@ -22,7 +22,8 @@ from hooks.cli.fleet_report import MEANING, Member, Report, lines, member
 from hooks.cli.other import Other, Played, other_in, version_of, world_of
 from hooks.cli.output import print_text
 from hooks.cli.patience import waiting
-from hooks.cli.planning import CHANGES, expanded, foreseen
+from hooks.cli.plan_sources import expanded
+from hooks.cli.planning import CHANGES, foreseen
 from hooks.cli.refusals import name_of
 from hooks.cli.worlds import is_workspace, require_distinct, require_identity
 

@@ -115,7 +115,7 @@ def in_words(settings: Settings) -> str:
 
 def observed_in(api: Api, namespaces: Iterable[str], provisioner: Provisioner) -> list[JsonObject]:
     """
-    Return what there is: all Nodes and Machines, and what else is in some namespaces.
+    Return what there is: all Nodes, Machines or NodeClaims, and what else is in some namespaces.
 
     Raises:
         Failed: Something cannot be read; a plan that knows half would be wrong.
@@ -130,8 +130,28 @@ def observed_in(api: Api, namespaces: Iterable[str], provisioner: Provisioner) -
         inside = [
             obj for name in wanted for kind in IN_NAMESPACES for obj in snapshot.list_of(kind, name)
         ]
+        others = [*claims_of_others(api, snapshot.discovery, provisioner)]
     except ApiError as error:
         raise Failed(f"--cluster: {error}") from None
     if snapshot.notes:
         raise Failed(*(f"--cluster: {note}" for note in snapshot.notes))
-    return [*(each for each in spaces if each is not None), *everywhere, *inside]
+    return [*(each for each in spaces if each is not None), *everywhere, *others, *inside]
+
+
+def claims_of_others(
+    api: Api, discovery: Discovery, provisioner: Provisioner
+) -> Iterator[JsonObject]:
+    """
+    Yield what Workspaces have of the kinds that another provisioner makes.
+
+    Most clusters have no such kind, and who plans need not be allowed to read it: it only tells
+    that the provisioner may be a wrong one.
+
+    Raises:
+        ApiError: Nobody answers.
+
+    """
+    snapshot = Snapshot(api, discovery)
+    for other, kind in CLAIMS.items():
+        if other is not provisioner:
+            yield from snapshot.selected(kind.key, "", names.LABEL_WORKSPACE)

@@ -76,7 +76,8 @@ BASE = click.option(
     "kept",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Say which object has moved since a plan was kept; it fails if one has.",
+    help="Say what has moved since a plan was kept, in the cluster or in the files; it fails if "
+    "anything has.",
 )
 @click.option(
     "--fleet",
@@ -121,6 +122,9 @@ def plan(  # noqa: PLR0913  (one for each option)
 
     What there is comes from --cluster, from --base, or from --observed with a file made so:
       kubectl get workspaces,machines,nodes,pods,deployments,statefulsets,services,\
+        controllerrevisions,configmaps,jobs,namespaces -A -o yaml > cluster.yaml
+    and, where the provisioner is nodeclaim, so:
+      kubectl get workspaces,nodeclaims,nodes,pods,deployments,statefulsets,services,\
         controllerrevisions,configmaps,jobs,namespaces -A -o yaml > cluster.yaml
 
     Examples:

@@ -13,6 +13,7 @@ from hooks.cli.plan_text import (
     pods,
     state,
     total,
+    unlisted,
     user_objects,
     values,
 )
@@ -30,6 +31,8 @@ def written(plan: Preview, about: Sequence[str]) -> str:
     """Return the whole plan; ``about`` are sentences about the prices."""
     sums = (plain(line) for line in total(plan.total, plan.currency))
     lines = ["## metakaito plan", "", *(f"{line}  " for line in sums)]
+    for one in plan.unlisted:
+        lines += ["", f":warning: {plain(unlisted(one))}"]
     if mine := user_objects(plan):
         lines += ["", f"### {APPLIED}", *table(mine), *details(mine)]
     for each in plan.workspaces:

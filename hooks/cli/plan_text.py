@@ -11,6 +11,7 @@ from composite.preview.api import (
     ObjectChange,
     Preview,
     Total,
+    UnlistedWorkspace,
     WorkspacePreview,
 )
 from composite.prices import hourly_text, monthly_text
@@ -39,6 +40,7 @@ COLOURS = (
     (r"^  Warning .*", "yellow"),
     (r"^  (Waits|Fails|Deleting) .*", "red"),
     (r"^(Workspace|Plan:).*", "bold"),
+    (r"^Workspace .* is in no file any more: .*", "yellow"),
 )
 
 
@@ -58,8 +60,17 @@ def written(plan: Preview, about: Sequence[str]) -> str:
     priced = any(each.nodes for each in plan.workspaces)
     mine = [*user_writes(plan)]
     parts: list[Iterable[str]] = [[APPLIED, *mine]] if mine else []
-    parts += [*blocks, total(plan.total, plan.currency), *([about] if priced else [])]
+    parts += [*blocks, *([[*map(unlisted, plan.unlisted)]] if plan.unlisted else [])]
+    parts += [total(plan.total, plan.currency), *([about] if priced else [])]
     return "\n\n".join("\n".join(map(one_line, part)) for part in parts) + "\n"
+
+
+def unlisted(one: UnlistedWorkspace) -> str:
+    """Return what is to be said of a Workspace that is in no file any more."""
+    return (
+        f"Workspace {one.namespace}/{one.name} is in no file any more: its nodes are given back "
+        "once somebody deletes it, which is not in this plan"
+    )
 
 
 def one_line(text: str) -> str:

@@ -8,11 +8,13 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import click
+
 from composite import names
 from composite.catalog import Catalog
 from composite.models import JsonObject
 from composite.preview import Preview, Unforeseeable, World, preview
-from composite.preview.api import WorkspacePreview
+from composite.preview.api import UnlistedWorkspace, WorkspacePreview
 from composite.preview.client_apply import as_applied
 from composite.preview.playing import over, workspace_ref
 from composite.prices import PriceTable
@@ -20,17 +22,19 @@ from composite.refusal import Problem
 from composite.simulate import START, Ref, objects
 from hooks.cli import plan_markdown, plan_text, plans
 from hooks.cli.about import installed
-from hooks.cli.errors import OK, REFUSED, Failed, Refused
-from hooks.cli.files import ENDINGS, Manifest, files_in, read_manifests
+from hooks.cli.errors import OK, REFUSED, Failed
+from hooks.cli.files import Manifest
 from hooks.cli.options import catalog_of
 from hooks.cli.output import as_json, console, print_text
 from hooks.cli.patience import waiting
+from hooks.cli.plan_doubts import Known, doubted
+from hooks.cli.plan_sources import read_files, read_observed
 from hooks.cli.positions import documents_of, field_line
 from hooks.cli.pricing import about_prices, find_prices
 from hooks.cli.refusals import form_problems_of, name_of, problems, split, with_hints
 from hooks.cli.rendering import gpus_of, require_readable, shown_gpus, warn, well, without_owners
 from hooks.cli.sarif import Finding, Level, sarif_log
-from hooks.cli.worlds import is_named, is_workspace, require_distinct, require_identity
+from hooks.cli.worlds import is_named, is_workspace
 from hooks.settings import Settings
 
 if TYPE_CHECKING:
@@ -54,20 +58,29 @@ class Asked(NamedTuple):
     explicit: Mapping[str, object]
 
 
+class WhatThereIs(NamedTuple):
+    """What the files are applied to, at what time, and what of a base they do not hold."""
+
+    observed: Sequence[JsonObject]
+    time: datetime
+    unlisted: tuple[UnlistedWorkspace, ...] = ()
+
+
 def print_plan(asked: Asked, settings: Settings, output: str) -> int:
     """
     Print a plan, and return the exit code that says what it comes to.
 
     Raises:
-        Failed: A file cannot be read, or nothing can be foreseen of what is observed.
+        Failed: A file cannot be read, nothing can be foreseen of what is observed, or what a kept
+            plan was made of has moved.
         Refused: There is no Workspace in the files, or two have one name.
 
     """
     now = datetime.now(UTC)  # noqa: TID251  (the shell is where the clock is)
-    files = read_files(asked)
+    files = read_files(asked.files, beside_base=bool(asked.base), recursive=asked.recursive)
     with ExitStack() as presets_there:
         if asked.api is not None:
-            from hooks.cli.observing import installed_in, observed_in  # noqa: PLC0415  (only then)
+            from hooks.cli.observing import installed_in  # noqa: PLC0415  (only then)
 
             with waiting("reading what is installed"):
                 settings, notes = presets_there.enter_context(installed_in(asked.api, settings))
@@ -76,35 +89,57 @@ def print_plan(asked: Asked, settings: Settings, output: str) -> int:
                 warn("--cluster", note)
         catalog = catalog_of(settings)
         prices = find_prices(asked.region, asked.prices, settings)
-    observed = read_observed(asked)
-    if asked.api is not None:
-        spaces = map(objects.namespace_of, (each.content for each in files if is_workspace(each)))
-        with waiting("reading the cluster"):
-            observed = observed_in(asked.api, spaces, catalog.provisioning.provisioner)
-    at = now if observed else START
-    if asked.base:
-        from hooks.cli.base import brought_up, tell_of_missing  # noqa: PLC0415  (only then)
-
-        with waiting("playing what there is"):
-            observed, at = brought_up(asked.base, catalog, recursive=asked.recursive)
-        tell_of_missing(observed, files)
-        observed = [
-            as_applied(e) if objects.kind_key(e) == names.WORKSPACES else e for e in observed
-        ]
+    there = what_there_is(asked, files, catalog, now)
     with waiting("foreseeing what it comes to"):
-        found = foreseen(files, observed, catalog, prices, at)
-    moved = plans.moved(asked.kept, observed) if asked.kept is not None else []
+        found = foreseen(files, there.observed, catalog, prices, there.time)
+    known = Known(there.observed, catalog.provisioning.provisioner, asked.api is not None)
+    found = doubted(found.model_copy(update={"unlisted": there.unlisted}), files, known)
+    made = plans.made_of(found, there.observed, files)
+    moved = plans.moved(asked.kept, made) if asked.kept is not None else []
     if asked.out is not None and not moved:
-        plans.keep(asked.out, found, observed)
+        plans.keep(asked.out, made)
     if output == "sarif":
+        # It is said of files, and these are in none.
+        for each in found.unlisted:
+            warn("--base", plan_text.unlisted(each))
         print_text(as_json(sarif_log(findings(files, found), installed())))
     else:
         print_in(output, found, [*about_prices(prices, now.date())])
     if moved:
         raise Failed(f"{asked.kept}: what it was made of has moved:", *moved)
+    if asked.kept is not None:
+        click.echo(f"{asked.kept}: nothing has moved since it was kept", err=True)
     if found.refused:
         return REFUSED
     return CHANGES if found.changes else OK
+
+
+def what_there_is(
+    asked: Asked, files: Sequence[Manifest], catalog: Catalog, now: datetime
+) -> WhatThereIs:
+    """
+    Return what the files are applied to.
+
+    Raises:
+        Failed: It cannot be read, or not be played.
+
+    """
+    if asked.api is not None:
+        from hooks.cli.observing import observed_in  # noqa: PLC0415  (only then)
+
+        spaces = [objects.namespace_of(each.content) for each in files if is_workspace(each)]
+        with waiting("reading the cluster"):
+            observed = observed_in(asked.api, spaces, catalog.provisioning.provisioner)
+        return WhatThereIs(observed, now if observed else START)
+    if asked.base:
+        from hooks.cli.base import brought_up, unlisted_in  # noqa: PLC0415  (only then)
+
+        with waiting("playing what there is"):
+            observed, at = brought_up(asked.base, catalog, recursive=asked.recursive)
+        known = [as_applied(e) if objects.kind_key(e) == names.WORKSPACES else e for e in observed]
+        return WhatThereIs(known, at, unlisted_in(observed, files))
+    observed = read_observed(asked.observed)
+    return WhatThereIs(observed, now if observed else START)
 
 
 def print_in(output: str, found: Preview, about: Sequence[str]) -> None:
@@ -138,70 +173,6 @@ def findings(files: Iterable[Manifest], found: Preview) -> Iterator[Finding]:
             for level, problem in said:
                 line = field_line(documents(manifest.file), manifest, problem.field)
                 yield Finding(manifest.file, line, one.name, problem.field, problem.message, level)
-
-
-def read_files(asked: Asked) -> list[Manifest]:
-    """
-    Return every object of the files that are to be applied; in a directory may be other things.
-
-    Raises:
-        Failed: One cannot be read.
-        Refused: There is no Workspace and no base, or two have one name.
-
-    """
-    # Beside a base, that nothing is left is a plan, too.
-    listed = files_in if asked.base else expanded
-    paths = {
-        path: path == file
-        for file in asked.files
-        for path in listed(file, recursive=asked.recursive)
-    }
-    found = [
-        each
-        for path, named in paths.items()
-        for each in read_manifests(path)
-        if named or is_workspace(each) or is_named(each)
-    ]
-    if not asked.base and not any(map(is_workspace, found)):
-        raise Refused(
-            f"{', '.join(asked.files)}: holds no Workspace; "
-            f"write apiVersion: {names.API_VERSION} and kind: {names.KIND}"
-        )
-    for each in found:
-        if not is_workspace(each):
-            require_identity(each)
-    require_distinct(found)
-    return found
-
-
-def read_observed(asked: Asked) -> list[JsonObject]:
-    """
-    Return what there is, as files say it.
-
-    Raises:
-        Failed: A file cannot be read, or an object has not the shape of its kind.
-
-    """
-    paths = [path for file in asked.observed for path in expanded(str(file), recursive=True)]
-    found = [each for path in dict.fromkeys(paths) for each in read_manifests(path)]
-    for each in found:
-        require_readable(require_identity(each))
-    require_distinct(found)
-    return [each.content for each in found]
-
-
-def expanded(file: str, *, recursive: bool) -> list[str]:
-    """
-    Return the file, or the files of a directory that may hold objects.
-
-    Raises:
-        Failed: There is none in a directory.
-
-    """
-    found = files_in(file, recursive=recursive)
-    if not found:
-        raise Failed(f"{file}: holds no file that ends with {', '.join(ENDINGS)}")
-    return found
 
 
 def foreseen(

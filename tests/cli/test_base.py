@@ -83,18 +83,30 @@ def test_what_is_refused_is_taken_not_to_be_there(run: Run, folder: Path, deploy
     )
 
 
-def test_what_is_in_no_file_any_more_is_told(run: Run, folder: Path, deploy: Path) -> None:
+def test_what_is_in_no_file_any_more_is_told_in_every_form(
+    run: Run, folder: Path, deploy: Path
+) -> None:
     assert deploy.is_dir()
     (folder / "base/gone.yaml").write_text(QUICK_START.replace("workspace-phi-3-mini", "gone"))
 
-    result = run("plan", "deploy", "--base", "base")
+    text, as_json, markdown, sarif = (
+        run("plan", "deploy", "--base", "base", "-o", output)
+        for output in ("text", "json", "markdown", "sarif")
+    )
 
-    assert (result.code, result.err) == (
-        0,
-        (
-            "--base: warning: Workspace default/gone is in no file any more: its nodes are given "
-            "back once somebody deletes it, which is not in this plan\n"
-        ),
+    assert [each.code for each in (text, as_json, markdown, sarif)] == [0] * 4
+    assert (text.err, as_json.err, markdown.err) == ("", "", "")
+    assert f"\n\n{unlisted('gone')}\n\nPlan: 0 to add" in text.out
+    assert json.loads(as_json.out)["unlisted"] == [{"namespace": "default", "name": "gone"}]
+    assert f"\n\n:warning: {unlisted('gone')}\n\n### Workspace" in markdown.out
+    assert sarif.err == f"--base: warning: {unlisted('gone')}\n"
+
+
+def unlisted(name: str) -> str:
+    """What is said of a Workspace that is in no file any more."""
+    return (
+        f"Workspace default/{name} is in no file any more: its nodes are given back once somebody "
+        "deletes it, which is not in this plan"
     )
 
 
@@ -110,11 +122,10 @@ def test_where_the_last_workspace_is_deleted_nothing_is_planned(
     result = run("plan", "deploy", "--base", "base", "-o", "json")
 
     assert result.code == 0
-    assert json.loads(result.out)["workspaces"] == []
-    assert result.err == (
-        "--base: warning: Workspace default/workspace-phi-3-mini is in no file any more: its nodes "
-        "are given back once somebody deletes it, which is not in this plan\n"
-    )
+    plan = json.loads(result.out)
+    assert plan["workspaces"] == []
+    assert plan["unlisted"] == [{"namespace": "default", "name": "workspace-phi-3-mini"}]
+    assert unlisted("workspace-phi-3-mini") in run("plan", "deploy", "--base", "base").out
     for output in ("text", "markdown", "sarif"):
         assert run("plan", "deploy", "--base", "base", "-o", output).code == 0
 
