@@ -362,7 +362,7 @@ def member_of(listed: Mapping[str, Any], item: JsonObject) -> JsonObject:
     Return an object of a list; in a list of one kind the API server leaves out what they all are.
 
     Source: ``decodeToList`` of
-    https://github.com/kubernetes/apimachinery/blob/v0.31.0/pkg/apis/meta/v1/unstructured/helpers.go
+    https://github.com/kubernetes/apimachinery/blob/v0.36.3/pkg/apis/meta/v1/unstructured/helpers.go
 
     Args:
         listed: The list, of which ``apiVersion`` and ``kind`` are read; nothing for no list.
@@ -370,7 +370,7 @@ def member_of(listed: Mapping[str, Any], item: JsonObject) -> JsonObject:
 
     """
     version, kind = listed.get("apiVersion"), str(listed.get("kind") or "").removesuffix(LIST)
-    if not version or not kind or (item.get("apiVersion") and item.get("kind")):
+    if not version or not kind or item.get("apiVersion") or item.get("kind"):
         return item
     what = {"apiVersion": version, "kind": kind}
     return {**what, **item, **what}

@@ -94,10 +94,7 @@ def print_plan(asked: Asked, settings: Settings, output: str) -> int:
         found = foreseen(files, there.observed, catalog, prices, there.time)
     known = Known(there.observed, catalog.provisioning.provisioner, asked.api is not None)
     found = doubted(found.model_copy(update={"unlisted": there.unlisted}), files, known)
-    made = plans.made_of(found, there.observed, files)
-    moved = plans.moved(asked.kept, made) if asked.kept is not None else []
-    if asked.out is not None and not moved:
-        plans.keep(asked.out, made)
+    moved = kept_or_moved(asked, found, there.observed, files)
     if output == "sarif":
         # It is said of files, and these are in none.
         for each in found.unlisted:
@@ -140,6 +137,19 @@ def what_there_is(
         return WhatThereIs(known, at, unlisted_in(observed, files))
     observed = read_observed(asked.observed)
     return WhatThereIs(observed, now if observed else START)
+
+
+def kept_or_moved(
+    asked: Asked, found: Preview, observed: Sequence[JsonObject], files: Sequence[Manifest]
+) -> list[str]:
+    """Keep a plan where that is asked for, or else return what has moved since one was kept."""
+    if asked.out is None and asked.kept is None:
+        return []
+    made = plans.made_of(found, observed, files)
+    moved = plans.moved(asked.kept, made) if asked.kept is not None else []
+    if asked.out is not None and not moved:
+        plans.keep(asked.out, made)
+    return moved
 
 
 def print_in(output: str, found: Preview, about: Sequence[str]) -> None:
