@@ -70,8 +70,10 @@ def instead(name: str, known: Iterable[str], command: str) -> str:
 
 def meant(near: Sequence[str]) -> str:
     """Say in brackets which of some names may have been meant; nothing where there is none."""
-    if not near:
-        return ""
-    *others, last = near
-    either = f"{', '.join(others)} or {last}" if others else last
-    return f" (perhaps {either} is meant)"
+    return f" (perhaps {either(near)} is meant)" if near else ""
+
+
+def either(words: Sequence[str]) -> str:
+    """Return a choice of at least one thing in words."""
+    *others, last = words
+    return f"{', '.join(others)} or {last}" if others else last

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
+from composite.spelling import either
+
 # Kubernetes gives every container METAKAITO_PORT=tcp://... and more of the kind when a Service of
 # its namespace is called metakaito, or metakaito-and-more. Therefore no setting is called so.
 # https://kubernetes.io/docs/tutorials/services/connect-applications-service/#environment-variables
@@ -74,10 +76,5 @@ def hint(variable: str, prefix: str, known: Iterable[str]) -> str:
     meant = [each for each in names if f"_{word}_" in f"_{each}_"]
     meant = meant or get_close_matches(word, names, n=1, cutoff=ALIKE)
     if meant:
-        return f"did you mean {one_of([f'{prefix}{each}' for each in meant])}?"
-    return f"after {prefix} comes {one_of(names)}"
-
-
-def one_of(names: Sequence[str]) -> str:
-    """Return a choice in words."""
-    return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+        return f"did you mean {either([f'{prefix}{each}' for each in meant])}?"
+    return f"after {prefix} comes {either(names)}"

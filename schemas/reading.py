@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from composite.models import JsonObject, Value
 from composite.refusal import Problem
+from composite.spelling import either
 from composite.workspace.api import PLACEHOLDER, REPLACE_IT
 from schemas.fitting import fits, strict
 
@@ -205,7 +206,7 @@ def _unknown_field(at: At, name: str, value: JsonObject, known: JsonObject) -> F
     if similar:
         hint = f"did you mean {similar!r}? "
     elif places:
-        hint = f"it is a field of {_either([field_path(place) for place in places])}; "
+        hint = f"it is a field of {either([field_path(place) for place in places])}; "
     return Finding(
         at=(*at, name),
         message=f"is not a field here; {hint}allowed: {', '.join(sorted(known))}",
@@ -292,12 +293,7 @@ def _not_one_of(at: At, value: object, schema: Schema) -> list[Finding]:
     allowed = [str(choice) for choice in schema.get("enum", [schema.get("const")])]
     similar = _nearest(str(value), allowed)
     hint = f"; did you mean {similar!r}?" if similar and len(allowed) > 1 else ""
-    return [Finding(at=at, message=f"must be {_either(allowed)}, is {_said(value)}{hint}")]
-
-
-def _either(words: list[str]) -> str:
-    *others, last = words
-    return f"{', '.join(others)} or {last}" if others else last
+    return [Finding(at=at, message=f"must be {either(allowed)}, is {_said(value)}{hint}")]
 
 
 def _without_pattern(at: At, value: object, schema: Schema) -> list[Finding]:

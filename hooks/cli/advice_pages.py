@@ -123,13 +123,13 @@ def page_of_others(options: Sequence[Option], answer: Answer) -> str:
     title = "It does not fit on these, {}the nearest first:".format(
         "or may not, " if doubtful else ""
     )
-    whole = answer.use == "inference" and answer.preset.worldSize is None
     rows = [
         (each.row.name if number == 0 else "", reason)
         for each in options
         for number, reason in enumerate(reasons(each))
     ]
     table = as_table(("INSTANCE TYPE", "WHY"), rows)
+    whole = answer.use == "inference" and answer.preset.worldSize is None
     hint = f"More nodes do not help: {answer.preset.name} runs whole on each.\n" if whole else ""
     return f"{title}\n\n{table}{hint}"
 

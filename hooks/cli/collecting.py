@@ -15,7 +15,7 @@ from composite.simulate.objects import NAMESPACE, WORKSPACE, Kind, Ref
 from composite.simulate.syncing import Syncer
 from hooks.answers import answer
 from hooks.cli.cleaning import Api
-from hooks.cli.installed_hooks import hooks_in, settings_of
+from hooks.cli.installed_hooks import LABELS, UNTOLD, hooks_in, settings_of, workloads_in
 from hooks.cli.recordings import NotReplayable, hook_of
 from hooks.cli.snapshot import Snapshot
 from hooks.dev.controllers import as_sent, read_controller
@@ -24,8 +24,6 @@ from hooks.dev.webhooks import url_of
 from hooks.recording.exchange import Question
 from hooks.settings import Settings
 
-OURS = "app.kubernetes.io/part-of=metakaito"
-THEIRS = "app.kubernetes.io/name=metacontroller"
 EVENTS = Kind("v1", "Event", "events", status=False)
 # Events of what has no namespace are there.
 USUAL_NAMESPACE = "default"
@@ -70,19 +68,14 @@ def installation(snapshot: Snapshot, usual: Settings) -> Installation:
         usual: The settings, where there is no Deployment that says them.
 
     """
-    workloads = [
-        obj
-        for kind in (objects.DEPLOYMENT, objects.STATEFULSET)
-        for labels in (OURS, THEIRS)
-        for obj in snapshot.selected(kind.key, "", labels)
-    ]
-    pods = [obj for labels in (OURS, THEIRS) for obj in snapshot.selected("Pod.v1", "", labels)]
+    workloads = workloads_in(snapshot)
+    pods = [obj for labels in LABELS for obj in snapshot.selected("Pod.v1", "", labels)]
     hooks = hooks_in(workloads)
     settings = settings_of(hooks, snapshot) if hooks is not None else None
     if hooks is not None and hooks.told.get("presets"):
         snapshot.note(f"{hooks.name} has presets of its own: the answers are made without them")
     if settings is None:
-        snapshot.note("no Deployment tells the settings of the hooks: those of here are used")
+        snapshot.note(UNTOLD)
         settings = usual
     told = [obj for kind in (COMPOSITES, DECORATORS) for obj in snapshot.list_of(kind.key)]
     ours = [obj for obj in told if is_ours(obj)]

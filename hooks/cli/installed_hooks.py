@@ -15,6 +15,9 @@ from hooks.settings import PREFIX, Settings
 
 # Where the chart writes its version. https://kubernetes.io/docs/concepts/overview/working-with-objects/common-labels/
 VERSION = "app.kubernetes.io/version"
+# What the chart labels its own objects with, and those of its Metacontroller.
+LABELS = ("app.kubernetes.io/part-of=metakaito", "app.kubernetes.io/name=metacontroller")
+UNTOLD = "no Deployment tells the settings of the hooks: those of here are used"
 # Files of a Pod: there are none here, and they decide no answer but for the presets.
 FILES = frozenset({"presets", "token_file", "record", "bind"})
 
@@ -43,6 +46,17 @@ class Hooks(NamedTuple):
             for each in self.container.get("env") or ()
             if each["name"].startswith(PREFIX)
         }
+
+
+def workloads_in(snapshot: Snapshot) -> list[JsonObject]:
+    """Return the Deployments and StatefulSets of the installation."""
+    kinds = (objects.DEPLOYMENT, objects.STATEFULSET)
+    return [
+        each
+        for kind in kinds
+        for labels in LABELS
+        for each in snapshot.selected(kind.key, "", labels)
+    ]
 
 
 def hooks_in(workloads: Iterable[JsonObject]) -> Hooks | None:

@@ -15,14 +15,19 @@ from composite.simulate.errors import ApiError
 from composite.simulate.objects import Ref
 from hooks.cli.about import installed
 from hooks.cli.cleaning import Api
-from hooks.cli.collecting import OURS, THEIRS
 from hooks.cli.errors import Failed
-from hooks.cli.installed_hooks import Hooks, hooks_in, presets_of, settings_of, write_presets
+from hooks.cli.installed_hooks import (
+    UNTOLD,
+    Hooks,
+    hooks_in,
+    presets_of,
+    settings_of,
+    workloads_in,
+    write_presets,
+)
 from hooks.cli.snapshot import Snapshot
 from hooks.dev.discovery import Discovery
 from hooks.settings import Settings
-
-UNTOLD = "no Deployment tells the settings of the hooks: those of here are used"
 
 # Of these only what is in the namespaces of the Workspaces decides anything.
 IN_NAMESPACES = (
@@ -96,15 +101,9 @@ def found_in(snapshot: Snapshot) -> Hooks | None:
 
     """
     try:
-        workloads = [
-            obj
-            for kind in (objects.DEPLOYMENT, objects.STATEFULSET)
-            for labels in (OURS, THEIRS)
-            for obj in snapshot.selected(kind.key, "", labels)
-        ]
+        return hooks_in(workloads_in(snapshot))
     except ApiError as error:
         raise Failed(f"--cluster: {error}") from None
-    return hooks_in(workloads)
 
 
 def in_words(settings: Settings) -> str:

@@ -171,7 +171,7 @@ def unusable(kubeconfig: Path | None, context: str | None, reason: str) -> str:
 def contexts_in(location: str) -> list[str]:
     """Return the names of the contexts in a kubeconfig; none of one that cannot be read."""
     try:
-        merged = KubeConfigMerger(location).config  # type: ignore[no-untyped-call]
+        merged = KubeConfigMerger(location).config  # type: ignore[no-untyped-call]  # (the library has no types)
         return [str(each["name"]) for each in merged.value["contexts"]]
     except (ConfigException, OSError, ValueError, yaml.YAMLError, *NO_KUBECONFIG):
         return []

@@ -135,7 +135,7 @@ LOCALES = {"any": {"LC_ALL": "C.UTF-8"}, "none": {"LC_ALL": "C", "PYTHONUTF8": "
 
 
 def run_with_bytes(*arguments: str | bytes, **variables: str) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(  # noqa: S603
+    return subprocess.run(  # noqa: S603  (our own program)
         [sys.executable, "-m", "hooks.cli", *arguments],
         capture_output=True,
         env={**os.environ, **variables},  # noqa: TID251  (of the tests)
